@@ -1,0 +1,1 @@
+"""People and words: who is speaking, what they meant, how it is said. Shared by actions, webhook and worker."""

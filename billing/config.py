@@ -1,0 +1,72 @@
+"""Settings: read once from the environment into one frozen object; a missing secret stops the start."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_SECRET = 16
+
+
+def _secret(value: str) -> str:
+    """Empty secrets and unexpanded `${VAR}` are how unprotected services come to be."""
+    if len(value) < SHORTEST_SECRET or "${" in value:
+        raise ValueError(f"must be a random text of at least {SHORTEST_SECRET} characters")
+    return value
+
+
+Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
+
+
+class Settings(BaseSettings):
+    """One field per setting; `docs/settings.md` is checked against this class."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=False)
+
+    database_url: str = Field(description="PostgreSQL of the service, `postgresql://…`.", repr=False)
+    bot_url: str = Field("http://127.0.0.1:8002", description="Where the dialogue engine listens.")
+    bot_token: Secret = Field(description="Secret between edge and bot.")
+    actions_token: Secret = Field(description="Secret between bot and action server.")
+    actions_port: int = Field(8003, description="Port of the action server, loopback only.")
+    portal_signing_secret: Secret = Field(description="HS256 key with which the billing portal signs its chat tokens.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000", description="Address of the edge as customers see it, for links and signatures."
+    )
+    sandbox_enabled: bool = Field(
+        False, description="Sandbox bank, mailbox, demo page and demo commands. Never in production."
+    )
+    sandbox_url: str = Field("http://127.0.0.1:8001", description="Where the sandbox listens, when it is enabled.")
+    sandbox_secret_key: str = Field("", description="Our API key at the sandbox bank; required with it.", repr=False)
+    sandbox_webhook_secret: str = Field(
+        "", description="Signing secret of the sandbox bank's events; required with it.", repr=False
+    )
+    smtp_url: str = Field("smtp://127.0.0.1:8004", description="Mail server, `smtp://user:pass@host:port`.", repr=False)
+    mail_from: str = Field("Northwind Telecom <billing@northwind.example>", description="Sender of all mail.")
+    company_name: str = Field("Northwind Telecom", description="The company that customers pay.")
+    company_contact: str = Field("1 800 555 0199", description="Where customers reach a person.")
+    max_payment_minor: int = Field(1_000_000, description="Largest single payment, minor units (10,000.00).", gt=0)
+    quote_ttl_chat_s: int = Field(300, description="A quote made in chat or on the phone is good this long.", gt=0)
+    quote_ttl_link_s: int = Field(900, description="The same for a quote by SMS or on the secure page.", gt=0)
+    chat_session_ttl_s: int = Field(1800, description="A chat session ends after this long without a turn.", gt=0)
+    gateway_timeout_s: float = Field(8.0, description="All gateway calls of one turn together.", gt=0)
+    turn_timeout_s: float = Field(12.0, description="Edge to bot, one turn.", gt=0)
+    action_required_ttl_s: int = Field(1800, description="A bank step left undone is cancelled then.", gt=0)
+    reconcile_card_after_s: float = Field(120, description="First status query of an undecided card payment.", gt=0)
+    reconcile_unknown_after_s: float = Field(5, description="First status query after an unknown outcome.", gt=0)
+    reconcile_debit_every_s: float = Field(3600, description="Status query of a pending bank debit.", gt=0)
+    payment_age_limit_s: int = Field(86_400, description="An undecided card payment is an operator's then.", gt=0)
+    debit_age_limit_s: int = Field(864_000, description="The same for a bank debit (10 days).", gt=0)
+    log_level: str = Field("INFO", description="Threshold of the logs.")
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings. Exits with one clear line per missing or bad setting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"  {str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("remit cannot start, settings are wrong (docs/settings.md):\n" + "\n".join(lines)) from None

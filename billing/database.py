@@ -1,0 +1,36 @@
+"""The one way to the database: an engine, sessions, and a base for the tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Engine, MetaData, create_engine
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import DateTime
+
+SessionFactory = sessionmaker[Session]
+
+
+class Base(DeclarativeBase):
+    # Named constraints, so that a migration can drop what another one made.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+Id = BigInteger
+Timestamp = DateTime(timezone=True)
+
+
+def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
+    """An engine on psycopg 3. `database_url` is a plain `postgresql://` URL; its unix-socket form works too."""
+    url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+
+
+def make_session_factory(engine: Engine) -> SessionFactory:
+    return sessionmaker(engine, expire_on_commit=False)

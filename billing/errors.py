@@ -1,0 +1,145 @@
+"""What can go wrong with money. A decline is a result, not an error; broken machinery is.
+
+BillingError
+├── MoneyError
+│   ├── CurrencyMismatch
+│   └── AmountNotWhole            fractions of a cent
+├── AmountRefused                 an amount that no quote may have
+│   ├── AmountNotPositive
+│   └── AmountTooLarge
+├── NotFound                      account, method, quote, payment (or not this account's)
+├── NothingOwed                   no amount can be proposed
+├── MethodNotUsable               removed, expired, or of another account
+├── PaymentUnderWay               one payment of this account is not decided yet
+├── QuoteRefused                  a yes that must not charge
+│   ├── QuoteNotOpen              replaced, void, or consumed: see `.state`, `.payment_id`
+│   ├── QuoteExpired
+│   └── QuoteOutdated             amount, method or invoices changed since it was heard
+├── UndeclaredTransition          a bug: the state table has no such edge
+├── ImportRefused                 a file from the billing system with errors, line by line
+└── GatewayError
+    ├── GatewayUnreachable        the request never reached the gateway: nothing happened there
+    ├── OutcomeUnknown            it may have: ask before anything else is done
+    ├── GatewayRejected           the gateway understood and said no to the request itself (our bug or set-up)
+    └── EventRefused              a webhook that must not be believed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+
+class BillingError(Exception):
+    """Root of everything that billing raises on purpose."""
+
+
+class MoneyError(BillingError):
+    pass
+
+
+class CurrencyMismatch(MoneyError):
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected, self.got = expected, got
+
+
+class AmountNotWhole(MoneyError):
+    def __init__(self, amount: Decimal, currency: str) -> None:
+        super().__init__(f"{amount} {currency} is no whole number of minor units")
+        self.amount, self.currency = amount, currency
+
+
+class AmountRefused(BillingError):
+    pass
+
+
+class AmountNotPositive(AmountRefused):
+    pass
+
+
+class AmountTooLarge(AmountRefused):
+    def __init__(self, limit_minor: int, currency: str) -> None:
+        super().__init__(f"more than {limit_minor} minor units of {currency} at once")
+        self.limit_minor, self.currency = limit_minor, currency
+
+
+class NotFound(BillingError):
+    def __init__(self, what: str, key: object) -> None:
+        super().__init__(f"no {what} {key}")
+        self.what, self.key = what, key
+
+
+class NothingOwed(BillingError):
+    pass
+
+
+class MethodNotUsable(BillingError):
+    def __init__(self, method_id: int, why: str) -> None:
+        super().__init__(f"payment method {method_id}: {why}")
+        self.method_id, self.why = method_id, why
+
+
+class PaymentUnderWay(BillingError):
+    def __init__(self, payment_id: int) -> None:
+        super().__init__(f"payment {payment_id} is not decided yet")
+        self.payment_id = payment_id
+
+
+class QuoteRefused(BillingError):
+    def __init__(self, quote_id: str, why: str) -> None:
+        super().__init__(f"quote {quote_id}: {why}")
+        self.quote_id = quote_id
+
+
+class QuoteNotOpen(QuoteRefused):
+    def __init__(self, quote_id: str, state: str, payment_id: int | None) -> None:
+        super().__init__(quote_id, state)
+        self.state, self.payment_id = state, payment_id
+
+
+class QuoteExpired(QuoteRefused):
+    def __init__(self, quote_id: str) -> None:
+        super().__init__(quote_id, "expired")
+
+
+class QuoteOutdated(QuoteRefused):
+    def __init__(self, quote_id: str, what: str) -> None:
+        super().__init__(quote_id, f"{what} changed since it was made")
+        self.what = what
+
+
+class UndeclaredTransition(BillingError):
+    def __init__(self, payment_id: int, before: str, after: str) -> None:
+        super().__init__(f"payment {payment_id}: {before} → {after} is not in the table")
+        self.payment_id, self.before, self.after = payment_id, before, after
+
+
+class ImportRefused(BillingError):
+    """`problems` are (line number, what is wrong with it); nothing of the file was imported."""
+
+    def __init__(self, problems: Sequence[tuple[int, str]]) -> None:
+        super().__init__(f"{len(problems)} problem(s), nothing imported")
+        self.problems = list(problems)
+
+
+class GatewayError(BillingError):
+    pass
+
+
+class GatewayUnreachable(GatewayError):
+    pass
+
+
+class OutcomeUnknown(GatewayError):
+    pass
+
+
+class GatewayRejected(GatewayError):
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class EventRefused(GatewayError):
+    pass

@@ -1,0 +1,1 @@
+"""The banks' side of a payment: one protocol (base), one adapter a file."""

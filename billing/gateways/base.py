@@ -1,0 +1,127 @@
+"""What a gateway must do. tests/contract runs over every adapter.
+
+A decline is an answer (`status == "declined"`); errors are GatewayUnreachable (never got there), OutcomeUnknown
+(may have), GatewayRejected (the request itself was wrong) and EventRefused (a webhook not to be believed).
+No adapter retries a confirm by itself in a way that could leave a lost answer looking like a decline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from billing.money import Money
+
+GatewayStatus = Literal[
+    "requires_confirmation",  # created, nothing charged
+    "requires_action",  # the customer has a step to do at `action_url`
+    "processing",  # the bank decides later
+    "succeeded",
+    "declined",  # this object will not charge any more, or only with another method: final for us
+    "canceled",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BillingDetails:
+    """What goes along with a method. Keys of `address`: name line1 line2 city region postal_code country."""
+
+    email: str
+    address: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodInfo:
+    """A payment method as the gateway describes it; never a number."""
+
+    reference: str
+    kind: Literal["card", "bank_debit"]
+    brand: str
+    last4: str
+    exp_month: int | None = None
+    exp_year: int | None = None
+    address: Mapping[str, str] = field(default_factory=dict)
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOrder:
+    """One charge to prepare. `token`: a saved method's reference, or a single-use token of the gateway's fields."""
+
+    amount: Money
+    token: str
+    customer: str | None
+    payment_reference: str  # goes into the gateway's metadata, so that a lost create can be looked up
+    details: BillingDetails
+    save: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPayment:
+    """The gateway's object as last seen. `captured` is what it says it took, None while nothing is."""
+
+    id: str
+    status: GatewayStatus
+    amount: Money
+    captured: Money | None = None
+    payment_reference: str | None = None
+    decline_code: str | None = None
+    action_url: str | None = None
+    method: MethodInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRefund:
+    id: str
+    status: Literal["pending", "succeeded", "failed"]
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """A verified webhook. A hint only: what is settled is the object retrieved by `object_id`."""
+
+    id: str
+    type: str
+    object_id: str | None
+    payload: Mapping[str, Any]
+
+
+class Gateway(Protocol):
+    """Known verbs. Every call is bounded by the adapter's time-out (seconds, from settings)."""
+
+    name: str
+
+    def ensure_customer(self, account_number: str, name: str, email: str) -> str:
+        """The gateway's customer id for the account; the same one every time."""
+        ...
+
+    def create_payment(self, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        """Prepares a charge without making it (`requires_confirmation`). Same key, same object."""
+        ...
+
+    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
+        """Charges. Raises OutcomeUnknown when the answer is lost, times out, is a 5xx or unreadable."""
+        ...
+
+    def retrieve_payment(self, gateway_id: str) -> GatewayPayment: ...
+
+    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
+        """By our reference in the metadata; None when the gateway has no such object."""
+        ...
+
+    def cancel_payment(self, gateway_id: str) -> GatewayPayment:
+        """Cancels if it still can be; otherwise returns what it became."""
+        ...
+
+    def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund: ...
+
+    def list_methods(self, customer: str) -> Sequence[MethodInfo]: ...
+
+    def update_method(self, reference: str, details: BillingDetails) -> MethodInfo: ...
+
+    def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
+        """Checks signature and both bounds of the timestamp, then parses. Raises EventRefused for anything else."""
+        ...

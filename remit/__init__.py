@@ -1,0 +1,1 @@
+"""The command line: `remit …`, one file a command group."""
