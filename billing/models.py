@@ -248,6 +248,7 @@ class Payment(Base):
     decline_code: Mapped[str | None] = mapped_column(Text)  # the gateway's, for the operator only
     action_url: Mapped[str | None] = mapped_column(Text)  # where the customer finishes a bank step
     checks: Mapped[int] = mapped_column(server_default="0")  # status queries so far, for their growing pauses
+    next_check_at: Mapped[datetime | None] = mapped_column(Timestamp)  # null once the state is final
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     decided_at: Mapped[datetime | None] = mapped_column(Timestamp)
 

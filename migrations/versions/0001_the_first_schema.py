@@ -368,6 +368,7 @@ def upgrade() -> None:
         sa.Column("decline_code", sa.Text(), nullable=True),
         sa.Column("action_url", sa.Text(), nullable=True),
         sa.Column("checks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(gateway = 'elsewhere') = (quote_id is null)", name=op.f("ck_payments_quoted")),

@@ -1,0 +1,110 @@
+"""What an account owes, who may use it, and with what it can pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing.errors import NotFound
+from billing.models import Account, Credit, Invoice, PaymentMethod, PortalUser
+from billing.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """An account's standing on one day. `balance` is open − credit and may be negative; `outstanding` never is."""
+
+    open: Money
+    credit: Money
+    past_due: Money  # of `open`, what was due before the day
+    next_due: date | None  # due date of the oldest open invoice
+    open_count: int
+
+    @property
+    def balance(self) -> Money:
+        return self.open - self.credit
+
+    @property
+    def outstanding(self) -> Money:
+        return max(self.balance, Money.zero(self.open.currency))
+
+
+def get_account(session: Session, account_id: int) -> Account:
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound("account", account_id)
+    return account
+
+
+def lock_account(session: Session, account_id: int) -> Account:
+    """The account's row, locked to the end of the transaction: everything that moves its money starts here."""
+    account = session.get(Account, account_id, with_for_update=True, populate_existing=True)
+    if account is None:
+        raise NotFound("account", account_id)
+    return account
+
+
+def position(session: Session, account_id: int, today: date) -> Position:
+    """One statement, whatever the number of invoices."""
+    invoices = (
+        select(
+            func.coalesce(func.sum(Invoice.open_minor), 0).label("open"),
+            func.coalesce(func.sum(Invoice.open_minor).filter(Invoice.due_on < today), 0).label("past_due"),
+            func.min(Invoice.due_on).label("next_due"),
+            func.count().label("open_count"),
+        )
+        .where(Invoice.account_id == account_id, Invoice.open_minor > 0)
+        .subquery()
+    )
+    credit = credit_remaining(account_id)
+    row = session.execute(
+        select(Account.currency, invoices, credit.label("credit")).join(invoices, Account.id == account_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("account", account_id)
+    return Position(
+        open=Money(int(row.open), row.currency),
+        credit=Money(int(row.credit), row.currency),
+        past_due=Money(int(row.past_due), row.currency),
+        next_due=row.next_due,
+        open_count=row.open_count,
+    )
+
+
+def credit_remaining(account_id: int):  # type: ignore[no-untyped-def]  # a scalar subquery; its type is SQLAlchemy's
+    return (
+        select(func.coalesce(func.sum(Credit.remaining_minor), 0))
+        .where(Credit.account_id == account_id, Credit.remaining_minor > 0)
+        .scalar_subquery()
+    )
+
+
+def usable_methods(session: Session, account_id: int) -> list[PaymentMethod]:
+    """Saved methods that can be offered, in the order in which they were saved."""
+    return list(
+        session.scalars(
+            select(PaymentMethod)
+            .where(PaymentMethod.account_id == account_id, PaymentMethod.state == "active")
+            .order_by(PaymentMethod.id)
+        )
+    )
+
+
+def top_user(session: Session, account_id: int) -> PortalUser:
+    """The first on the portal's Manage Users page: the default recipient of receipts."""
+    user = session.scalars(
+        select(PortalUser).where(PortalUser.account_id == account_id).order_by(PortalUser.position).limit(1)
+    ).one_or_none()
+    if user is None:
+        raise NotFound("portal user of account", account_id)
+    return user
+
+
+def find_account(session: Session, number: str) -> Account:
+    account = session.scalars(select(Account).where(Account.number == number)).one_or_none()
+    if account is None:
+        raise NotFound("account", number)
+    return account

@@ -1,0 +1,27 @@
+"""Work for later, committed with the change that asks for it. The only module that knows the job engine.
+
+Jobs are deferred by name; worker/tasks.py says what they do. Every one can run twice: money depends on none of them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+import psycopg
+from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
+from sqlalchemy.orm import Session
+
+_deferring = App(connector=SyncPsycopgConnector())  # never opened: every job rides on the caller's own connection
+
+
+def defer(session: Session, task: str, *, at: datetime | None = None, **arguments: str | int | None) -> None:
+    """Queues `task` in the session's transaction (a rollback takes it along), to run now or at `at`."""
+    session.flush()
+    connection = cast("psycopg.Connection[object]", session.connection().connection.driver_connection)
+    _deferring.configure_task(task, schedule_at=at, connection=connection).defer(**arguments)
+
+
+def worker_app(database_url: str) -> App:
+    """The engine for the worker process, on a connection pool of its own."""
+    return App(connector=PsycopgConnector(conninfo=database_url), import_paths=["worker.tasks"])

@@ -1,0 +1,315 @@
+"""The story of a payment: started under a quote, asked of the gateway, settled, in three commits.
+
+    begin (commit 1) → create at the gateway (commit 2) → confirm → settlement (commit 3)
+
+No transaction is open while the gateway thinks. A lost create cannot have charged; only a confirm can be unknown.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from billing import audit, quotes
+from billing.accounts import get_account, lock_account
+from billing.config import Settings
+from billing.context import Context
+from billing.errors import (
+    GatewayRejected,
+    GatewayUnreachable,
+    MethodNotUsable,
+    OutcomeUnknown,
+    PaymentUnderWay,
+    QuoteExpired,
+    QuoteNotOpen,
+    QuoteOutdated,
+    QuoteRefused,
+)
+from billing.gateways.base import BillingDetails, ChargeOrder, GatewayPayment
+from billing.models import Attempt, Consent, Payment, PaymentMethod, Quote
+from billing.payment_records import (
+    change_state,
+    get_payment,
+    latest_attempt,
+    lock_payment,
+    payment_of_quote,
+    payment_under_way,
+)
+from billing.payment_states import NOT_ATTEMPTED, SUBMITTING, UNKNOWN
+from billing.settlement import settle_payment
+
+REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread or misheard for another
+REFERENCE_LENGTH = 8  # 30**8 = 6.6e11; unique in the database, so a clash is an error and not a mix-up
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """The yes as it was given: what was said, word for word, and what was answered."""
+
+    said: str
+    answered: str
+    channel: str
+    sender: str | None
+    portal_user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMethod:
+    """A card from the gateway's own fields: a token, never a number. `save` keeps it for the next bill."""
+
+    token: str
+    details: BillingDetails
+    save: bool = False
+
+
+def start_payment(
+    context: Context, quote_id: uuid.UUID | str, consent: ConsentGiven, new_method: NewMethod | None = None
+) -> Payment:
+    """Charges what the quote says and returns the payment in whatever state that led to.
+
+    Raises QuoteNotOpen, QuoteExpired, QuoteOutdated, MethodNotUsable, PaymentUnderWay, all before anything is charged.
+    A decline and an unknown outcome are states of the payment, not errors.
+    """
+    payment_id = _begin(context, quote_id, consent, new_method)
+    gateway_id = _create(context, payment_id, new_method)
+    if gateway_id is not None:
+        _confirm(context, payment_id, gateway_id)
+    with context.sessions() as session:
+        return get_payment(session, payment_id)
+
+
+def _begin(context: Context, quote_id: uuid.UUID | str, consent: ConsentGiven, new_method: NewMethod | None) -> int:
+    """Commit 1: consumes the quote, re-checks it, writes payment, attempt and consent."""
+    refusal: QuoteRefused | None = None
+    payment_id = 0
+    try:
+        with context.sessions.begin() as session:
+            now = context.now()
+            quote = quotes.get_quote(session, quote_id)
+            lock_account(session, quote.account_id)
+            _consume(session, quote, now)
+            refusal = _outdated(session, quote, new_method, now)
+            if refusal is None:
+                payment_id = _write_payment(session, context, quote, consent, new_method, now)
+            else:
+                session.execute(update(Quote).where(Quote.id == quote.id).values(state="void"))
+    except IntegrityError as error:
+        if "uq_payments_one_open" not in str(error.orig):
+            raise
+        with context.sessions() as session:
+            under_way = payment_under_way(session, quotes.get_quote(session, quote_id).account_id)
+        raise PaymentUnderWay(under_way.id if under_way else 0) from error
+    if refusal is not None:
+        raise refusal
+    return payment_id
+
+
+def _consume(session: Session, quote: Quote, now: datetime) -> None:
+    consumed = session.execute(
+        update(Quote)
+        .where(Quote.id == quote.id, Quote.state == "open", Quote.expires_at > now)
+        .values(state="consumed")
+        .returning(Quote.id)
+    ).one_or_none()
+    if consumed is not None:
+        return
+    session.refresh(quote)
+    if quote.state in ("open", "expired"):
+        raise QuoteExpired(str(quote.id))
+    paid_by = payment_of_quote(session, quote.id)
+    raise QuoteNotOpen(str(quote.id), quote.state, paid_by.id if paid_by else None)
+
+
+def _outdated(session: Session, quote: Quote, new_method: NewMethod | None, now: datetime) -> QuoteRefused | None:
+    """Is what the customer heard still what would happen?"""
+    if (quote.method_id is None) != (new_method is not None):
+        return QuoteOutdated(str(quote.id), "method")
+    if quote.method_id is not None:
+        method = session.get(PaymentMethod, quote.method_id)
+        if method is None or method.state != "active" or quotes.expired(method, now):
+            return QuoteOutdated(str(quote.id), "method")
+    shares, excess = quotes.preview(session, quote.account_id, quote.amount, quote.invoice_id, now)
+    if quotes.as_rows(shares) != quote.allocation or excess.minor != quote.credit_minor:
+        return QuoteOutdated(str(quote.id), "invoices")
+    return None
+
+
+def _write_payment(
+    session: Session,
+    context: Context,
+    quote: Quote,
+    consent: ConsentGiven,
+    new_method: NewMethod | None,
+    now: datetime,
+) -> int:
+    method = session.get(PaymentMethod, quote.method_id) if quote.method_id is not None else None
+    token = new_method.token if new_method is not None else method.gateway_reference if method is not None else None
+    if token is None:
+        raise MethodNotUsable(0, "neither saved nor entered")
+    payment = Payment(
+        reference="".join(secrets.choice(REFERENCE_LETTERS) for _ in range(REFERENCE_LENGTH)),
+        account_id=quote.account_id,
+        quote_id=quote.id,
+        currency=quote.currency,
+        amount_minor=quote.amount_minor,
+        state=SUBMITTING,
+        gateway=context.gateway.name,
+        channel=consent.channel,
+        sender=consent.sender,
+        method_id=quote.method_id,
+        billing_email=new_method.details.email if new_method is not None else quote.billing_email,
+        created_at=now,
+        next_check_at=now + _patience(context.settings),
+    )
+    session.add(payment)
+    session.flush()
+    session.add(
+        Attempt(
+            payment_id=payment.id,
+            number=1,
+            idempotency_key=f"remit-{payment.reference}-1",
+            method_token=token,
+            save_method=bool(new_method and new_method.save),
+            created_at=now,
+        )
+    )
+    session.add(
+        Consent(
+            quote_id=quote.id,
+            account_id=quote.account_id,
+            portal_user_id=consent.portal_user_id,
+            channel=consent.channel,
+            sender=consent.sender,
+            said=consent.said,
+            answered=consent.answered,
+            at=now,
+        )
+    )
+    actor = f"portal_user:{consent.portal_user_id}"
+    audit.record(
+        session,
+        actor=actor,
+        channel=consent.channel,
+        cause="consent",
+        entity="payment",
+        entity_id=payment.id,
+        now=now,
+        after={"state": SUBMITTING, "amount_minor": payment.amount_minor},
+    )
+    return payment.id
+
+
+def _patience(settings: Settings) -> timedelta:
+    """How long the process that started a payment may still be at work on it: create, confirm, and slack."""
+    return timedelta(seconds=3 * settings.gateway_timeout_s)
+
+
+def _create(context: Context, payment_id: int, new_method: NewMethod | None) -> str | None:
+    """Prepares the charge at the gateway; commit 2 stores its id. None: nothing will be charged, and we say so."""
+    with context.sessions() as session:
+        payment, attempt = get_payment(session, payment_id), latest_attempt(session, payment_id)
+        order, customer = _order(session, payment, attempt, new_method)
+    try:
+        if customer is None and attempt.save_method:
+            with context.sessions() as session:
+                account, email = get_account(session, payment.account_id), order.details.email
+            customer = context.gateway.ensure_customer(account.number, account.name, email)
+            order = replace(order, customer=customer)
+        created = _create_once_more_if_lost(context, order, attempt.idempotency_key)
+    except (GatewayUnreachable, OutcomeUnknown) as error:
+        close_unattempted(context, payment_id, cause="create_lost", answer=str(error))
+        return None
+    except GatewayRejected as error:
+        close_unattempted(context, payment_id, cause="create_rejected", answer=str(error))
+        return None
+    with context.sessions.begin() as session:
+        account = lock_account(session, payment.account_id)
+        account.gateway_customer = account.gateway_customer or customer
+        still_ours = session.scalar(select(Payment.state).where(Payment.id == payment_id)) == SUBMITTING
+        attempt = latest_attempt(session, payment_id)
+        attempt.gateway_object_id = created.id
+        if still_ours:
+            attempt.confirm_sent_at = context.now()
+    return created.id if still_ours else None
+
+
+def _order(
+    session: Session, payment: Payment, attempt: Attempt, new_method: NewMethod | None
+) -> tuple[ChargeOrder, str | None]:
+    customer = get_account(session, payment.account_id).gateway_customer
+    if new_method is not None:
+        details = new_method.details
+    else:
+        method = session.get(PaymentMethod, payment.method_id)
+        details = BillingDetails(payment.billing_email or "", method.billing_address if method else {})
+    order = ChargeOrder(
+        amount=payment.amount,
+        token=attempt.method_token,
+        customer=customer,
+        payment_reference=payment.reference,
+        details=details,
+        save=attempt.save_method,
+        description=f"Bill payment {payment.reference}",
+    )
+    return order, customer
+
+
+def _create_once_more_if_lost(context: Context, order: ChargeOrder, key: str) -> GatewayPayment:
+    try:
+        return context.gateway.create_payment(order, key)
+    except OutcomeUnknown:  # an unconfirmed object charges nobody: the same key gives the same object
+        return context.gateway.create_payment(order, key)
+
+
+def _confirm(context: Context, payment_id: int, gateway_id: str) -> None:
+    """Charges, and settles what is known of it afterwards."""
+    with context.sessions() as session:
+        key = latest_attempt(session, payment_id).idempotency_key
+    try:
+        seen = context.gateway.confirm_payment(gateway_id, f"{key}-confirm")
+    except GatewayUnreachable as error:
+        close_unattempted(context, payment_id, cause="confirm_not_sent", answer=str(error))
+        return
+    except (OutcomeUnknown, GatewayRejected) as error:
+        # A rejection of the request itself may be the echo of an earlier confirm: it is looked up as well.
+        mark_unknown(context, payment_id, answer=str(error))
+        return
+    with context.sessions.begin() as session:
+        settle_payment(
+            session,
+            payment_id,
+            seen,
+            settings=context.settings,
+            cause="answer",
+            actor=f"gateway:{context.gateway.name}",
+            now=context.now(),
+            told_inline=True,
+        )
+
+
+def mark_unknown(context: Context, payment_id: int, *, answer: str) -> None:
+    """The confirm has no answer: neither paid nor declined. The account stays blocked until the gateway says."""
+    with context.sessions.begin() as session:
+        payment = lock_payment(session, payment_id)
+        if payment.state != SUBMITTING:
+            return
+        now = context.now()
+        latest_attempt(session, payment_id).answer = answer
+        change_state(session, payment, UNKNOWN, cause="no_answer", actor="system:payments", now=now)
+        payment.next_check_at = now + timedelta(seconds=context.settings.reconcile_unknown_after_s)
+
+
+def close_unattempted(context: Context, payment_id: int, *, cause: str, answer: str) -> None:
+    """The gateway was never asked to charge, so nothing was charged."""
+    with context.sessions.begin() as session:
+        payment = lock_payment(session, payment_id)
+        if payment.state not in (SUBMITTING, UNKNOWN):
+            return
+        latest_attempt(session, payment_id).answer = answer
+        change_state(session, payment, NOT_ATTEMPTED, cause=cause, actor="system:payments", now=context.now())

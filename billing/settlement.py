@@ -1,0 +1,195 @@
+"""Settlement: the one function in which the inline answer, a webhook, the reconciler and the operator end.
+
+What the gateway's object says becomes state, audit row, allocations, credit and notice jobs, in one transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing import allocations, credits, ledger, notices, outbox
+from billing import operator_queue as queue
+from billing.allocation import plan
+from billing.config import Settings
+from billing.gateways.base import GatewayPayment, MethodInfo
+from billing.models import Attempt, Credit, Payment, PaymentMethod, Quote
+from billing.money import Money, total
+from billing.payment_records import change_state, latest_attempt, lock_payment
+from billing.payment_states import (
+    CANCELED,
+    DECLINED,
+    FINAL_STATES,
+    NOT_ATTEMPTED,
+    OPEN_STATES,
+    PROCESSING,
+    REQUIRES_ACTION,
+    SUBMITTING,
+    SUCCEEDED,
+    allowed,
+)
+
+_STATE_OF = {
+    "succeeded": SUCCEEDED,
+    "declined": DECLINED,
+    "processing": PROCESSING,
+    "requires_action": REQUIRES_ACTION,
+    "canceled": CANCELED,
+}
+
+
+def settle_payment(
+    session: Session,
+    payment_id: int,
+    seen: GatewayPayment,
+    *,
+    settings: Settings,
+    cause: str,
+    actor: str,
+    now: datetime,
+    told_inline: bool = False,
+) -> Payment:
+    """Takes over what the gateway's object says: state, audit row, allocations, credit and notice jobs, in one go.
+
+    Runs in the caller's transaction and locks the account. Saying the same thing twice changes nothing; what comes
+    late (an older answer after a newer one) changes nothing either. A capture is always booked, whatever our state
+    was. `told_inline`: the caller tells the customer itself, so no message is pushed.
+    """
+    payment = lock_payment(session, payment_id)
+    state = _STATE_OF.get(seen.status)  # None: created but not confirmed, no news
+    if state == SUCCEEDED:
+        changed = _book_capture(session, payment, seen, cause=cause, actor=actor, now=now)
+    elif state is None or payment.state == state or not allowed(payment.state, _reachable(payment.state, state)):
+        changed = False
+    else:
+        change_state(session, payment, _reachable(payment.state, state), cause=cause, actor=actor, now=now)
+        changed = True
+    if not changed:
+        return payment
+    attempt = latest_attempt(session, payment_id)
+    attempt.answer = seen.status if seen.decline_code is None else f"{seen.status}: {seen.decline_code}"
+    attempt.gateway_object_id = attempt.gateway_object_id or seen.id
+    payment.decline_code, payment.action_url = seen.decline_code, seen.action_url
+    if seen.method is not None and payment.method_id is None:
+        payment.method_id = _remember_method(session, payment, seen.method, attempt)
+    if payment.state in OPEN_STATES:
+        payment.next_check_at = now + _first_check(settings, payment, seen)
+    notices.queue_for_payment(session, payment, now=now)
+    if not told_inline:
+        outbox.defer(session, "announce_payment", payment_id=payment.id, state=payment.state)
+    return payment
+
+
+def _reachable(before: str, after: str) -> str:
+    """A cancelled object that we never confirmed was no attempt at all."""
+    return NOT_ATTEMPTED if (before, after) == (SUBMITTING, CANCELED) else after
+
+
+def _book_capture(
+    session: Session,
+    payment: Payment,
+    seen: GatewayPayment,
+    *,
+    cause: str,
+    actor: str,
+    now: datetime,
+) -> bool:
+    """Books what the gateway verifiably took. False when it is booked already."""
+    if payment.state == SUCCEEDED:
+        return False
+    captured = seen.captured or seen.amount
+    before = payment.state
+    if captured.currency != payment.currency:
+        entries = [ledger.debit("gateway", captured), ledger.credit("suspense", captured)]
+        ledger.post(
+            session, kind="suspense", account_id=payment.account_id, entries=entries, now=now, payment_id=payment.id
+        )
+        queue.add(session, "capture_differs", f"captured {captured}, quoted {payment.amount}", now, payment.id)
+    else:
+        if captured != payment.amount:
+            queue.add(session, "capture_differs", f"captured {captured}, quoted {payment.amount}", now, payment.id)
+        book_money(session, payment, captured, source="gateway", now=now)
+    if before in FINAL_STATES:
+        queue.add(session, "capture_unexpected", f"captured {captured} when we had {before}", now, payment.id)
+    change_state(session, payment, SUCCEEDED, cause=cause, actor=actor, now=now, captured=True)
+    return True
+
+
+def book_money(session: Session, payment: Payment, captured: Money, *, source: str, now: datetime) -> None:
+    """Allocates `captured`: a named invoice first, then the oldest; what nobody takes becomes credit.
+
+    The account's older credit is used up along the way. `source` is the ledger account that the money came through.
+    The number of statements does not depend on the number of invoices.
+    """
+    lots = credits.lots_with_money(session, payment.account_id)
+    held = total((Money(lot.remaining_minor, lot.currency) for lot in lots), captured.currency)
+    invoices = allocations.lock_open_invoices(session, payment.account_id)
+    named = session.get(Quote, payment.quote_id) if payment.quote_id is not None else None
+    planned = plan(captured, held, invoices, first=named.invoice_id if named else None)
+    transaction_id = ledger.post(
+        session,
+        kind="payment",
+        account_id=payment.account_id,
+        entries=[
+            ledger.debit(source, captured),
+            *(ledger.credit("receivable", share.amount, share.invoice_id) for share in planned.payment_shares),
+            ledger.credit("customer_credit", planned.excess),
+        ],
+        now=now,
+        payment_id=payment.id,
+    )
+    payment.captured_minor = captured.minor
+    payment.allocated_minor = captured.minor - planned.excess.minor
+    payment.unapplied_minor = planned.excess.minor
+    session.flush()
+    rows = [allocations.Row(s.invoice_id, s.amount.minor, payment.id, None) for s in planned.payment_shares]
+    allocations.write(session, payment.account_id, captured.currency, transaction_id, rows, now=now)
+    if planned.excess:
+        session.add(
+            Credit(
+                account_id=payment.account_id,
+                currency=captured.currency,
+                payment_id=payment.id,
+                amount_minor=planned.excess.minor,
+                remaining_minor=planned.excess.minor,
+                reason=payment.reference,
+                created_at=now,
+            )
+        )
+    credits.use_credit(session, payment.account_id, lots, planned.credit_shares, now=now)
+
+
+def _remember_method(session: Session, payment: Payment, info: MethodInfo, attempt: Attempt) -> int:
+    """The card of the secure page, so that receipts can name it; offered again only if it was to be saved and paid."""
+    known = session.scalars(
+        select(PaymentMethod).where(
+            PaymentMethod.gateway == payment.gateway, PaymentMethod.gateway_reference == info.reference
+        )
+    ).one_or_none()
+    if known is not None:
+        return known.id
+    keep = attempt.save_method and payment.state in (SUCCEEDED, PROCESSING)
+    method = PaymentMethod(
+        account_id=payment.account_id,
+        gateway=payment.gateway,
+        gateway_reference=info.reference,
+        kind=info.kind,
+        brand=info.brand,
+        last4=info.last4,
+        exp_month=info.exp_month,
+        exp_year=info.exp_year,
+        billing_address=dict(info.address),
+        billing_email=payment.billing_email,
+        state="active" if keep else "single_use",
+    )
+    session.add(method)
+    session.flush()
+    return method.id
+
+
+def _first_check(settings: Settings, payment: Payment, seen: GatewayPayment) -> timedelta:
+    if payment.state == PROCESSING and seen.method is not None and seen.method.kind == "bank_debit":
+        return timedelta(seconds=settings.reconcile_debit_every_s)
+    return timedelta(seconds=settings.reconcile_card_after_s)
