@@ -1,0 +1,234 @@
+"""A gateway in memory, with a memory: idempotency keys, objects, saved methods, and events that it can tell."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar, cast
+
+from billing.errors import EventRefused, GatewayRejected, GatewayUnreachable, OutcomeUnknown
+from billing.gateways.base import (
+    BillingDetails,
+    ChargeOrder,
+    GatewayEvent,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayStatus,
+    MethodInfo,
+)
+from billing.money import Money
+
+Behaviour = Literal[
+    "succeeded",
+    "declined",
+    "processing",
+    "requires_action",
+    "charged_but_lost",  # the charge is made, its answer never arrives
+    "lost",  # nothing is charged, and the answer never arrives either
+    "unreachable",  # the request never leaves
+    "rejected",  # the gateway says no to the request itself
+]
+_STATUS: dict[Behaviour, GatewayStatus] = {
+    "succeeded": "succeeded",
+    "declined": "declined",
+    "processing": "processing",
+    "requires_action": "requires_action",
+    "charged_but_lost": "succeeded",
+}
+SIGNATURE = "genuine"
+T = TypeVar("T")
+
+
+@dataclass
+class FakeGateway:
+    """`behaviours[token]` says what confirming a charge of that token does (default: it succeeds).
+
+    `fail_next("create_payment", "lost")` makes one coming call fail; `calls` lists every verb with its main argument,
+    repeats included, and `charges()` what was really taken. `before_confirm` runs inside the call, for races.
+    """
+
+    name: str = "fake"
+    behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    payments: dict[str, GatewayPayment] = field(default_factory=dict)
+    orders: dict[str, ChargeOrder] = field(default_factory=dict)
+    methods: dict[str, MethodInfo] = field(default_factory=dict)
+    refunds: dict[str, GatewayRefund] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    before_confirm: Callable[[], None] | None = None
+    _owners: dict[str, str] = field(default_factory=dict)
+    _by_key: dict[str, Any] = field(default_factory=dict)
+    _failures: dict[str, deque[Behaviour]] = field(default_factory=dict)
+    _events: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    # ------------------------------------------------------------------------------------------- the protocol
+
+    def ensure_customer(self, account_number: str, name: str, email: str) -> str:
+        self._called("ensure_customer", account_number)
+        return f"cus_{account_number}"
+
+    def create_payment(self, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        self._called("create_payment", order.payment_reference)
+        with self._lock:
+            return self._once(f"create {idempotency_key}", order, lambda: self._create(order))
+
+    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
+        self._called("confirm_payment", gateway_id)
+        if self.before_confirm is not None:
+            self.before_confirm()
+        with self._lock:
+            behaviour = self.behaviours.get(self.orders[gateway_id].token, "succeeded")
+            if behaviour in ("unreachable", "rejected", "lost"):
+                self._raise(behaviour)
+            confirmed = self._once(f"confirm {idempotency_key}", gateway_id, lambda: self._confirm(gateway_id))
+        if behaviour == "charged_but_lost":
+            self._raise("lost")
+        return confirmed
+
+    def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
+        self._called("retrieve_payment", gateway_id)
+        if gateway_id not in self.payments:
+            raise GatewayRejected(f"no payment {gateway_id}", code="resource_missing")
+        return self.payments[gateway_id]
+
+    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
+        self._called("find_payment", payment_reference)
+        return next((p for p in self.payments.values() if p.payment_reference == payment_reference), None)
+
+    def cancel_payment(self, gateway_id: str) -> GatewayPayment:
+        self._called("cancel_payment", gateway_id)
+        with self._lock:
+            payment = self.payments[gateway_id]
+            if payment.status in ("requires_confirmation", "requires_action"):
+                self.payments[gateway_id] = replace(payment, status="canceled", action_url=None)
+            return self.payments[gateway_id]
+
+    def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund:
+        self._called("refund", gateway_id)
+        with self._lock:
+            return self._once(
+                f"refund {idempotency_key}", (gateway_id, amount), lambda: self._refund(gateway_id, amount)
+            )
+
+    def list_methods(self, customer: str) -> Sequence[MethodInfo]:
+        self._called("list_methods", customer)
+        return [m for m in self.methods.values() if self._owners.get(m.reference) == customer]
+
+    def update_method(self, reference: str, details: BillingDetails) -> MethodInfo:
+        self._called("update_method", reference)
+        if reference not in self.methods:
+            raise GatewayRejected(f"no method {reference}", code="resource_missing")
+        self.methods[reference] = replace(self.methods[reference], address=details.address, email=details.email)
+        return self.methods[reference]
+
+    def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
+        if {k.lower(): v for k, v in headers.items()}.get("fake-signature") != SIGNATURE:
+            raise EventRefused("wrong signature")
+        try:
+            told = json.loads(body)
+            return GatewayEvent(told["id"], told["type"], told.get("object_id"), told)
+        except (ValueError, KeyError, TypeError) as error:
+            raise EventRefused("not an event") from error
+
+    # ------------------------------------------------------------------------------- what a test does with it
+
+    def fail_next(self, verb: str, *behaviours: Behaviour) -> None:
+        """The next calls of `verb` end like this, in order, without being carried out."""
+        self._failures.setdefault(verb, deque()).extend(behaviours)
+
+    def save_method(self, customer: str, info: MethodInfo) -> MethodInfo:
+        self.methods[info.reference] = info
+        self._owners[info.reference] = customer
+        return info
+
+    def decide(self, gateway_id: str, status: GatewayStatus, *, captured: Money | None = None) -> GatewayPayment:
+        """The bank has decided about a pending payment. `captured` differs from its amount only on purpose."""
+        with self._lock:
+            payment = self.payments[gateway_id]
+            taken = (captured or payment.amount) if status == "succeeded" else None
+            self.payments[gateway_id] = replace(payment, status=status, captured=taken, action_url=None)
+            return self.payments[gateway_id]
+
+    def event(self, gateway_id: str | None, type_: str, *, id: str | None = None) -> GatewayEvent:
+        """A verified event about a payment, as the inbox takes it. The same `id` again is a repeated delivery."""
+        self._events += 1
+        event_id = id or f"evt_{self._events}"
+        return GatewayEvent(event_id, type_, gateway_id, {"id": event_id, "type": type_, "object_id": gateway_id})
+
+    def delivery(self, event: GatewayEvent) -> tuple[bytes, dict[str, str]]:
+        """Body and headers with which `event` would arrive over HTTP."""
+        body = json.dumps({"id": event.id, "type": event.type, "object_id": event.object_id}).encode()
+        return body, {"Content-Type": "application/json", "Fake-Signature": SIGNATURE}
+
+    def charges(self) -> list[GatewayPayment]:
+        """Every object that took money."""
+        return [p for p in self.payments.values() if p.captured]
+
+    def count(self, verb: str) -> int:
+        return sum(1 for called, _ in self.calls if called == verb)
+
+    # ----------------------------------------------------------------------------------------------- inside
+
+    def _called(self, verb: str, argument: str) -> None:
+        with self._lock:
+            self.calls.append((verb, argument))
+            waiting = self._failures.get(verb)
+            behaviour = waiting.popleft() if waiting else None
+        if behaviour is not None:
+            self._raise(behaviour)
+
+    def _raise(self, behaviour: Behaviour) -> None:
+        if behaviour == "unreachable":
+            raise GatewayUnreachable("connection refused")
+        if behaviour == "rejected":
+            raise GatewayRejected("invalid request", code="invalid_request")
+        raise OutcomeUnknown("no answer within 8 s")
+
+    def _once(self, key: str, order: object, make: Callable[[], T]) -> T:
+        """What idempotency keys promise: the first result again, and an error for other parameters."""
+        if key not in self._by_key:
+            self._by_key[key] = (order, make())
+        first_order, result = self._by_key[key]
+        if first_order != order:
+            raise GatewayRejected("key reused with other parameters", code="idempotency_key_in_use")
+        return cast("T", result)
+
+    def _create(self, order: ChargeOrder) -> GatewayPayment:
+        gateway_id = f"pay_{len(self.payments) + 1}"
+        created = GatewayPayment(
+            gateway_id, "requires_confirmation", order.amount, payment_reference=order.payment_reference
+        )
+        self.payments[gateway_id], self.orders[gateway_id] = created, order
+        return created
+
+    def _confirm(self, gateway_id: str) -> GatewayPayment:
+        payment, order = self.payments[gateway_id], self.orders[gateway_id]
+        if payment.status != "requires_confirmation":
+            return payment
+        behaviour = self.behaviours.get(order.token, "succeeded")
+        status = _STATUS[behaviour]
+        method = self.methods.get(order.token) or MethodInfo(
+            f"pm_of_{order.token}", "card", "visa", "4242", 4, 2031, order.details.address, order.details.email
+        )
+        if order.save and order.customer and status != "declined":
+            self.save_method(order.customer, method)
+        self.payments[gateway_id] = replace(
+            payment,
+            status=status,
+            captured=payment.amount if status == "succeeded" else None,
+            decline_code="card_declined" if status == "declined" else None,
+            action_url=f"https://bank.example/{gateway_id}" if status == "requires_action" else None,
+            method=method,
+        )
+        return self.payments[gateway_id]
+
+    def _refund(self, gateway_id: str, amount: Money) -> GatewayRefund:
+        payment = self.payments[gateway_id]
+        if payment.captured is None or amount > payment.captured:
+            raise GatewayRejected("more than was captured", code="amount_too_large")
+        refund = GatewayRefund(f"re_{len(self.refunds) + 1}", "succeeded", amount)
+        self.refunds[refund.id] = refund
+        return refund
