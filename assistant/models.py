@@ -20,6 +20,7 @@ class ChatSession(Base):
 
     sender: Mapped[str] = mapped_column(Text, primary_key=True)
     token_hash: Mapped[str] = mapped_column(Text, unique=True)  # of the bearer token that the client holds
+    portal_jti: Mapped[str | None] = mapped_column(Text, unique=True)  # a portal token opens one session, once
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     portal_user_id: Mapped[int] = mapped_column(ForeignKey("portal_users.id"))
     channel: Mapped[str] = mapped_column(Text)
@@ -33,7 +34,7 @@ class ChatTurn(Base):
     """One turn: what was said (cleaned), what was answered. A repeated message id finds its answer here."""
 
     __tablename__ = "chat_turns"
-    __table_args__ = (UniqueConstraint("sender", "message_id"),)
+    __table_args__ = (UniqueConstraint("sender", "message_id"), Index("ix_chat_turns_sender", "sender", "id"))
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     sender: Mapped[str] = mapped_column(ForeignKey("chat_sessions.sender"))
@@ -62,11 +63,12 @@ class ChatEvent(Base):
     """What reaches a conversation outside a turn; its id is the `id:` of the event stream."""
 
     __tablename__ = "chat_events"
-    __table_args__ = (Index("ix_chat_events_sender", "sender", "id"),)
+    __table_args__ = (UniqueConstraint("sender", "key"), Index("ix_chat_events_sender", "sender", "id"))
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     sender: Mapped[str] = mapped_column(ForeignKey("chat_sessions.sender"))
     kind: Mapped[str] = mapped_column(Text)  # message | payment
+    key: Mapped[str | None] = mapped_column(Text)  # what is told once only carries a key of its own
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
 

@@ -191,6 +191,7 @@ def upgrade() -> None:
         "chat_sessions",
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("portal_jti", sa.Text(), nullable=True),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("portal_user_id", sa.BigInteger(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
@@ -202,6 +203,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_chat_sessions_account_id")),
         sa.ForeignKeyConstraint(["portal_user_id"], ["portal_users.id"], name=op.f("fk_chat_sessions_portal_user_id")),
         sa.PrimaryKeyConstraint("sender", name=op.f("pk_chat_sessions")),
+        sa.UniqueConstraint("portal_jti", name=op.f("uq_chat_sessions_portal_jti")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_chat_sessions_token_hash")),
     )
     op.create_index(op.f("ix_chat_sessions_account_id"), "chat_sessions", ["account_id"], unique=False)
@@ -268,10 +270,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["sender"], ["chat_sessions.sender"], name=op.f("fk_chat_events_sender")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chat_events")),
+        sa.UniqueConstraint("sender", "key", name=op.f("uq_chat_events_sender_key")),
     )
     op.create_index("ix_chat_events_sender", "chat_events", ["sender", "id"], unique=False)
     op.create_table(
@@ -287,6 +291,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chat_turns")),
         sa.UniqueConstraint("sender", "message_id", name=op.f("uq_chat_turns_sender_message_id")),
     )
+    op.create_index("ix_chat_turns_sender", "chat_turns", ["sender", "id"], unique=False)
     op.create_table(
         "consents",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
