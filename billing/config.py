@@ -60,6 +60,26 @@ class Settings(BaseSettings):
     payment_age_limit_s: int = Field(86_400, description="An undecided card payment is an operator's then.", gt=0)
     debit_age_limit_s: int = Field(864_000, description="The same for a bank debit (10 days).", gt=0)
     log_level: str = Field("INFO", description="Threshold of the logs.")
+    port: int = Field(8000, description="Port of the edge, on loopback; a TLS proxy stands before it.")
+    trusted_proxies: int = Field(
+        0, description="Proxies before the edge whose X-Forwarded-For and X-Forwarded-Proto are believed.", ge=0
+    )
+    allowed_origins: str = Field(
+        "", description="Origins that may show chat and secure page in a frame, separated by blanks; ours always may."
+    )
+    stream_limit: int = Field(500, description="Event streams at once; one more is answered 503.", gt=0)
+    stream_heartbeat_s: float = Field(7.0, description="A quiet event stream writes a comment this often.", gt=0)
+    request_limit: int = Field(100, description="Requests at once besides streams; one more is answered 503.", gt=0)
+    turn_limit: int = Field(64, description="Turns at the bot at once; one more is answered 503.", gt=0)
+    chat_messages_per_minute: int = Field(120, description="Messages of one conversation.", gt=0)
+    chat_sessions_per_minute: int = Field(60, description="Conversations opened by one portal user.", gt=0)
+    requests_per_minute: int = Field(600, description="Unauthenticated requests of one address.", gt=0)
+    rate_limit_url: str = Field(
+        "memory://", description="Where rates are counted; `redis://…` when several edges share them.", repr=False
+    )
+    metrics_token: str = Field(
+        "", description="Bearer token for /metrics; without it only loopback may read them.", repr=False
+    )
 
 
 @cache
