@@ -29,7 +29,7 @@ Timestamp = DateTime(timezone=True)
 def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
     """An engine on psycopg 3. `database_url` is a plain `postgresql://` URL; its unix-socket form works too."""
     url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+    return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
 
 
 def make_session_factory(engine: Engine) -> SessionFactory:

@@ -46,7 +46,7 @@ def credit(ledger_account: str, amount: Money, invoice_id: int | None = None) ->
 _INSERT_ENTRIES = text("""
     insert into ledger_entries
            (transaction_id, account_id, currency, ledger_account, invoice_id, direction, amount_minor)
-    select :transaction_id, :account_id, :currency, e.*
+    select :transaction_id, cast(:account_id as bigint), :currency, e.*
       from unnest(cast(:ledger_accounts as text[]), cast(:invoice_ids as bigint[]),
                   cast(:directions as text[]), cast(:amounts as bigint[])) as e
 """)
@@ -56,7 +56,7 @@ def post(
     session: Session,
     *,
     kind: str,
-    account_id: int,
+    account_id: int | None,
     entries: Sequence[Entry],
     now: datetime,
     payment_id: int | None = None,

@@ -281,7 +281,7 @@ class LedgerTransaction(Base):
 
     id: Mapped[int] = _id()
     kind: Mapped[str] = mapped_column(Text)
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)  # null: money of nobody known
     currency: Mapped[str] = mapped_column(Text)
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
     at: Mapped[datetime] = mapped_column(Timestamp)
@@ -306,12 +306,13 @@ class LedgerEntry(Base):
             name="ledger_account",
         ),
         CheckConstraint("(ledger_account = 'receivable') = (invoice_id is not null)", name="receivable_names_invoice"),
+        CheckConstraint("account_id is not null or ledger_account in ('gateway', 'suspense')", name="has_account"),
     )
 
     id: Mapped[int] = _id()
     transaction_id: Mapped[int] = mapped_column(BigInteger, index=True)
     ledger_account: Mapped[str] = mapped_column(Text)
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     invoice_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
     direction: Mapped[str] = mapped_column(Text)
     amount_minor: Mapped[int] = mapped_column(BigInteger)

@@ -281,6 +281,9 @@ def _confirm(context: Context, payment_id: int, gateway_id: str) -> None:
         mark_unknown(context, payment_id, answer=str(error))
         return
     with context.sessions.begin() as session:
+        payment, now = get_payment(session, payment_id), context.now()
+        # On the page, and where the turn has long given up waiting, the conversation is told by a push instead.
+        in_time = now - payment.created_at < timedelta(seconds=context.settings.turn_timeout_s)
         settle_payment(
             session,
             payment_id,
@@ -288,8 +291,8 @@ def _confirm(context: Context, payment_id: int, gateway_id: str) -> None:
             settings=context.settings,
             cause="answer",
             actor=f"gateway:{context.gateway.name}",
-            now=context.now(),
-            told_inline=True,
+            now=now,
+            told_inline=in_time and payment.channel != "page",
         )
 
 

@@ -28,6 +28,7 @@ from billing.payment_states import (
     REQUIRES_ACTION,
     SUBMITTING,
     SUCCEEDED,
+    UNKNOWN,
     allowed,
 )
 
@@ -83,8 +84,8 @@ def settle_payment(
 
 
 def _reachable(before: str, after: str) -> str:
-    """A cancelled object that we never confirmed was no attempt at all."""
-    return NOT_ATTEMPTED if (before, after) == (SUBMITTING, CANCELED) else after
+    """An object cancelled before any answer to a confirm never charged: no attempt at all."""
+    return NOT_ATTEMPTED if before in (SUBMITTING, UNKNOWN) and after == CANCELED else after
 
 
 def _book_capture(

@@ -467,7 +467,7 @@ def upgrade() -> None:
         "ledger_transactions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("payment_id", sa.BigInteger(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -584,7 +584,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("transaction_id", sa.BigInteger(), nullable=False),
         sa.Column("ledger_account", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=True),
         sa.Column("invoice_id", sa.BigInteger(), nullable=True),
         sa.Column("direction", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
@@ -597,6 +597,10 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "ledger_account in ('receivable', 'revenue', 'gateway', 'elsewhere', 'customer_credit', 'goodwill', 'suspense', 'disputes', 'write_off')",
             name=op.f("ck_ledger_entries_ledger_account"),
+        ),
+        sa.CheckConstraint(
+            "account_id is not null or ledger_account in ('gateway', 'suspense')",
+            name=op.f("ck_ledger_entries_has_account"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_ledger_entries_amount_positive")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_ledger_entries_account_id")),
