@@ -89,6 +89,6 @@ def history(session: Session, account_id: int, since: date) -> list[HistoryLine]
             select(Refund, Payment)
             .join(Payment, Payment.id == Refund.payment_id)
             .where(Refund.account_id == account_id, Refund.created_at >= since)
-        ).tuples()
+        )
     ]
     return sorted(lines, key=lambda line: line.on, reverse=True)

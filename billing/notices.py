@@ -22,7 +22,7 @@ def recipients(session: Session, account_id: int, billing_email: str | None) -> 
         select(PortalUser.email, PortalUser.language)
         .where(PortalUser.account_id == account_id, PortalUser.notifications)
         .order_by(PortalUser.position)
-    ).tuples()
+    )
     found = {email.casefold(): (email, language) for email, language in users}
     if billing_email:
         found.setdefault(billing_email.casefold(), (billing_email, get_account(session, account_id).language))
