@@ -474,7 +474,7 @@ class OperatorItem(Base):
     )
 
     id: Mapped[int] = _id()
-    kind: Mapped[str] = mapped_column(Text)  # too_old | capture_differs | capture_unexpected | orphan_event
+    kind: Mapped[str] = mapped_column(Text)  # too_old capture_differs capture_unexpected orphan_event mail_failed
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))
     event_id: Mapped[int | None] = mapped_column(ForeignKey("events_received.id"))
     detail: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,142 @@
+"""Letters by SMTP: plain text and HTML from the same lines, every word of them from the wording catalogue."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid, parseaddr
+from urllib.parse import unquote, urlsplit
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from sqlalchemy.orm import Session
+
+from assistant.wording import invoice_lines, method_label, say
+from billing import operator_queue as queue
+from billing.config import Settings
+from billing.context import Context
+from billing.models import Notice
+from billing.receipts import Receipt, receipt
+
+SMTP_TIMEOUT_S = 20
+_templates = Environment(
+    loader=PackageLoader("assistant.delivery", "templates"),
+    autoescape=select_autoescape(["html"]),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """`facts` are (label, value) pairs: reference, amount, method, what was paid, new balance."""
+
+    subject: str
+    greeting: str
+    intro: str
+    facts: list[tuple[str, str]]
+    closing: str
+    language: str
+
+
+def send_notice(context: Context, notice_id: int) -> None:
+    """Sends one notice that was not sent yet. Raises OSError or SMTPException when the mail server cannot take it.
+
+    The row is marked after the server took the letter: a crash in between sends it twice rather than never.
+    """
+    with context.sessions() as session:
+        notice = session.get_one(Notice, notice_id)
+        if notice.state == "sent":
+            return
+        message = compose(render(session, notice, context), notice, context.settings)
+    deliver(message, context.settings.smtp_url)
+    with context.sessions.begin() as session:
+        notice = session.get_one(Notice, notice_id)
+        notice.state, notice.sent_at = "sent", context.now()
+
+
+def render(session: Session, notice: Notice, context: Context) -> Letter:
+    """The words of a notice. `kind` receipt and declined speak about a payment, handoff about a ticket."""
+    settings, language = context.settings, notice.language
+    company = {"company": settings.company_name, "contact": settings.company_contact}
+    facts: list[tuple[str, str]] = []
+    values: dict[str, object] = dict(company)
+    if notice.payment_id is not None:
+        told = receipt(session, notice.payment_id, context.now().date())
+        facts = _facts(told, notice.kind, language)
+        values |= {"amount": told.payment.amount, "reference": told.payment.reference}
+    return Letter(
+        subject=say(f"mail_{notice.kind}_subject", language, "email", **values),
+        greeting=say("mail_greeting", language, "email"),
+        intro=say(f"mail_{notice.kind}_intro", language, "email", **values),
+        facts=facts,
+        closing=say("mail_closing", language, "email", **company),
+        language=language,
+    )
+
+
+def _facts(told: Receipt, kind: str, language: str) -> list[tuple[str, str]]:
+    def fact(name: str, **values: object) -> tuple[str, str]:
+        return say(f"mail_label_{name}", language, "email"), say(f"mail_value_{name}", language, "email", **values)
+
+    payment = told.payment
+    facts = [
+        fact("date", date=told.at),
+        fact("reference", reference=payment.reference),
+        fact("amount", amount=payment.amount),
+    ]
+    if told.method is not None:
+        facts.append(fact("method", method=method_label(told.method, language, "email")))
+    if kind == "receipt":
+        facts += [
+            (say("mail_label_paid", language, "email"), line) for line in invoice_lines(told.shares, language, "email")
+        ]
+        if told.credit:
+            facts.append(fact("credit", credit=told.credit))
+        facts.append(fact("balance", balance=told.position.balance))
+    return facts
+
+
+def compose(letter: Letter, notice: Notice, settings: Settings) -> EmailMessage:
+    """Both forms in one message; its id names the notice, so that a mail server may drop a repeat."""
+    message = EmailMessage()
+    sender_domain = parseaddr(settings.mail_from)[1].rpartition("@")[2]
+    message["Subject"] = letter.subject
+    message["From"] = settings.mail_from
+    message["To"] = notice.recipient
+    message["Date"] = format_datetime(notice.created_at)
+    message["Message-ID"] = make_msgid(f"notice-{notice.id}", sender_domain)
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = letter.language
+    message.set_content(_templates.get_template("letter.txt").render(letter=letter))
+    html = _templates.get_template("letter.html").render(letter=letter, company=settings.company_name)
+    message.add_alternative(html, subtype="html")
+    return message
+
+
+def deliver(message: EmailMessage, smtp_url: str) -> None:
+    """Hands one message to the server of `smtp_url`: `smtp://` (STARTTLS when offered) or `smtps://`."""
+    url = urlsplit(smtp_url)
+    host, secure = url.hostname or "127.0.0.1", url.scheme == "smtps"
+    tls = ssl.create_default_context()
+    connection = (
+        smtplib.SMTP_SSL(host, url.port or 465, timeout=SMTP_TIMEOUT_S, context=tls)
+        if secure
+        else smtplib.SMTP(host, url.port or 25, timeout=SMTP_TIMEOUT_S)
+    )
+    with connection as smtp:
+        if not secure and smtp.ehlo()[0] and smtp.has_extn("starttls"):
+            smtp.starttls(context=tls)
+        if url.username:
+            smtp.login(unquote(url.username), unquote(url.password or ""))
+        smtp.send_message(message)
+
+
+def give_up(context: Context, notice_id: int) -> None:
+    """After the last try: the notice is marked and a person is told. The payment is what it was."""
+    with context.sessions.begin() as session:
+        notice = session.get_one(Notice, notice_id)
+        notice.state = "failed"
+        detail = f"notice {notice.id} ({notice.kind}) could not be delivered"
+        queue.add(session, "mail_failed", detail, context.now(), payment_id=notice.payment_id)

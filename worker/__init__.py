@@ -1,0 +1,1 @@
+"""What happens behind the conversation: letters, pushes, status queries, expiry. `python -m worker`."""

@@ -1,0 +1,76 @@
+"""The jobs, by the names under which billing and the edge defer them. Every one may run twice."""
+
+from __future__ import annotations
+
+from functools import cache
+from smtplib import SMTPException
+
+from assistant.outcomes import outcome_message
+from procrastinate import Blueprint, JobContext, RetryStrategy
+
+from assistant.delivery import email
+from assistant.delivery.push import push
+from assistant.models import ChatSession
+from billing import inbox, quotes, reconcile
+from billing.config import get_settings
+from billing.context import Context, make_context
+from billing.payment_records import get_payment
+from billing.payment_states import SUBMITTING, UNKNOWN
+
+tasks = Blueprint()
+
+MAIL_TRIES = 17  # pauses of 2 s, 4 s … 2^16 s: a day and a half, then an operator sees it
+RETRY_MAIL = RetryStrategy(max_attempts=MAIL_TRIES, exponential_wait=2)
+RETRY_EVENT = RetryStrategy(max_attempts=10, exponential_wait=3)
+
+
+@cache
+def context() -> Context:
+    """The worker's engine and gateway, made once per process."""
+    return make_context(get_settings(), pool_size=5)
+
+
+@tasks.task(name="handle_event", retry=RETRY_EVENT)
+def handle_event(event_row_id: int) -> None:
+    inbox.handle_event(context(), event_row_id)
+
+
+@tasks.task(name="send_notice", retry=RETRY_MAIL, pass_context=True)
+def send_notice(job: JobContext, notice_id: int) -> None:
+    try:
+        email.send_notice(context(), notice_id)
+    except (OSError, SMTPException):
+        if job.job is None or job.job.attempts < MAIL_TRIES - 1:
+            raise
+        email.give_up(context(), notice_id)
+
+
+@tasks.task(name="announce_payment")
+def announce_payment(payment_id: int, state: str) -> None:
+    """Tells the conversation that started a payment what became of it, once per state.
+
+    `state` is what was settled, or `present` for whatever it is now: deferred by a turn that lost its answer.
+    A state that has passed meanwhile is not told any more: the newer one has a job of its own.
+    """
+    now = context().now()
+    with context().sessions.begin() as session:
+        payment = get_payment(session, payment_id)
+        chat = session.get(ChatSession, payment.sender) if payment.sender is not None else None
+        undecided = state == "present" and payment.state in (SUBMITTING, UNKNOWN)
+        if chat is None or undecided or state not in ("present", payment.state):
+            return
+        message = outcome_message(session, payment, chat.language, chat.channel, now)
+        push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
+
+
+@tasks.periodic(cron="* * * * * */5")
+@tasks.task(name="reconcile_due", queueing_lock="reconcile_due")
+def reconcile_due(timestamp: int) -> None:  # noqa: ARG001  (the job engine says which tick it is)
+    reconcile.reconcile_due(context())
+
+
+@tasks.periodic(cron="* * * * * */15")
+@tasks.task(name="expire_quotes", queueing_lock="expire_quotes")
+def expire_quotes(timestamp: int) -> None:  # noqa: ARG001
+    with context().sessions.begin() as session:
+        quotes.expire_quotes(session, context().now())
