@@ -1,0 +1,44 @@
+"""The last look at a yes, because a yes pays.
+
+The classifier may call a sentence an affirmation only when nothing in it hedges, asks, refuses, adds a condition or names something else. This errs towards
+asking again: a customer who is asked twice loses a moment, a customer who is charged without having agreed loses money.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.components.features import AMOUNT, FOUR_DIGITS, NUMBER, tokens
+
+HEDGES = frozenset(
+    # doubt
+    "maybe perhaps possibly probably presumably guess suppose supposedly think thinking thought believe hope hopefully might may could should would "
+    "unsure uncertain unclear doubt doubtful depends depending kinda sorta almost nearly idk dunno hmm hm umm um uh er "
+    # conditions and reservations
+    "but however although though except unless until if when whether or only instead rather before after once first provided "
+    # refusals
+    "no not never none nope nah dont do_not doesnt didnt isnt arent wasnt wont wouldnt cant cannot couldnt shouldnt without stop cancel undo "
+    # time
+    "wait hold hang moment minute second sec later tomorrow tonight soon next monday tuesday wednesday thursday friday saturday sunday "
+    # something else
+    "other another different change half part partial less more lower higher why what how which where who whose "
+    # French
+    "peut-être peut peutêtre probablement possiblement crois pense pensais suppose imagine doute dépend depend mais sauf sinon si quand plutôt plutot "
+    "seulement juste pas non jamais rien attends attendez attendre minute instant moment tard demain autre autres moitié moitie moins plus change changer "
+    "pourquoi comment combien quel quelle lequel laquelle hésite hesite".split()
+)
+# Refusals in form only.
+PLAIN = re.compile(r"\b(?:no (?:problem|doubt|worries)|without (?:a )?doubt|pas de (?:problème|probleme|trouble))\b|\bplus que (?:sûr|certain)\b")
+METHOD_WORDS = frozenset("visa mastercard amex debit débit credit crédit chequing checking savings bank banque paypal".split())
+
+
+def second_thought(text: str) -> str | None:
+    """What a normalized sentence that reads as a yes means on second thought, or None where it stays a yes."""
+    if AMOUNT.search(text) or (NUMBER.search(text) and not FOUR_DIGITS.search(text)):
+        return "inform_amount"
+    words = tokens(PLAIN.sub(" ", text))
+    if FOUR_DIGITS.search(text) or METHOD_WORDS.intersection(words):
+        return "choose_method"
+    if "?" in words or HEDGES.intersection(words):
+        return "unsure"
+    return None

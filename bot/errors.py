@@ -1,0 +1,11 @@
+"""What can go wrong in a turn, apart from the store (bot/tracker_store.py) and the caller (bot/channel.py)."""
+
+from __future__ import annotations
+
+
+class TurnFailed(Exception):
+    """An action did not finish. Nothing of the turn was stored, so the conversation stands where it stood before."""
+
+
+class RasaDiffers(Exception):
+    """The installed Rasa is not the one that a change of ours was written for."""
