@@ -388,6 +388,8 @@ class Refund(Base):
         ),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("state in ('pending', 'succeeded', 'failed')", name="state"),
+        # Two operators, or one who is impatient: the second has to wait for the outcome of the first.
+        Index("uq_refunds_one_pending", "payment_id", unique=True, postgresql_where=text("state = 'pending'")),
     )
 
     id: Mapped[int] = _id()
@@ -399,6 +401,7 @@ class Refund(Base):
     reopen_invoices: Mapped[bool]  # the operator's choice; otherwise what the refund uncovers is written off
     idempotency_key: Mapped[str] = mapped_column(Text, unique=True)
     gateway_object_id: Mapped[str | None] = mapped_column(Text, unique=True)
+    next_check_at: Mapped[datetime | None] = mapped_column(Timestamp)  # null once the state is final
     created_at: Mapped[datetime] = mapped_column(Timestamp)
 
 
@@ -435,6 +438,7 @@ class Notice(Base):
     kind: Mapped[str] = mapped_column(Text)  # receipt | declined | pending | handoff …
     recipient: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))  # what a payment does not tell
     state: Mapped[str] = mapped_column(Text, server_default="queued")
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     sent_at: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -55,6 +56,7 @@ def queue(
     recipient: str,
     language: str,
     now: datetime,
+    detail: dict[str, Any] | None = None,
 ) -> None:
     """Writes the notice and defers its delivery, unless the same one is there already."""
     notice_id = session.scalar(
@@ -66,6 +68,7 @@ def queue(
             recipient=recipient,
             language=language,
             state="queued",
+            detail=detail or {},
             created_at=now,
         )
         .on_conflict_do_nothing()

@@ -66,6 +66,9 @@ def render(session: Session, notice: Notice, context: Context) -> Letter:
         told = receipt(session, notice.payment_id, context.now().date())
         facts = _facts(told, notice.kind, language)
         values |= {"amount": told.payment.amount, "reference": told.payment.reference}
+    if notice.detail:
+        values |= notice.detail
+        facts = [(say(f"mail_label_{name}", language, "email"), str(value)) for name, value in notice.detail.items()]
     return Letter(
         subject=say(f"mail_{notice.kind}_subject", language, "email", **values),
         greeting=say("mail_greeting", language, "email"),

@@ -486,6 +486,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("state", sa.Text(), server_default="queued", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
@@ -529,6 +530,7 @@ def upgrade() -> None:
         sa.Column("reopen_invoices", sa.Boolean(), nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=False),
         sa.Column("gateway_object_id", sa.Text(), nullable=True),
+        sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("state in ('pending', 'succeeded', 'failed')", name=op.f("ck_refunds_state")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refunds_amount_positive")),
@@ -542,6 +544,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_refunds_idempotency_key")),
     )
     op.create_index(op.f("ix_refunds_payment_id"), "refunds", ["payment_id"], unique=False)
+    op.create_index(
+        "uq_refunds_one_pending",
+        "refunds",
+        ["payment_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_table(
         "allocations",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
