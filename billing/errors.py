@@ -15,6 +15,7 @@ BillingError
 │   ├── QuoteNotOpen              replaced, void, or consumed: see `.state`, `.payment_id`
 │   ├── QuoteExpired
 │   └── QuoteOutdated             amount, method or invoices changed since it was heard
+├── RefundRefused                 more than is left of the capture, or another refund is not decided yet
 ├── UndeclaredTransition          a bug: the state table has no such edge
 ├── ImportRefused                 a file from the billing system with errors, line by line
 └── GatewayError
@@ -113,6 +114,12 @@ class UndeclaredTransition(BillingError):
     def __init__(self, payment_id: int, before: str, after: str) -> None:
         super().__init__(f"payment {payment_id}: {before} → {after} is not in the table")
         self.payment_id, self.before, self.after = payment_id, before, after
+
+
+class RefundRefused(BillingError):
+    def __init__(self, payment_id: int, why: str) -> None:
+        super().__init__(f"payment {payment_id}: {why}")
+        self.payment_id, self.why = payment_id, why
 
 
 class ImportRefused(BillingError):

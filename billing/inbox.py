@@ -48,7 +48,7 @@ def handle_event(context: Context, event_row_id: int) -> None:
     if event.type.startswith("payment."):
         _handle_payment(context, event)
     elif event.type.startswith("refund."):
-        _finish(context, event, refunds.settle_refund_event(context, event.payload))
+        _finish(context, event, refunds.settle_refund_event(context, event.object_id))
     elif event.type.startswith("method."):
         customer = event.payload.get("data", {}).get("object", {}).get("customer")
         if customer:

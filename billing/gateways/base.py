@@ -77,6 +77,7 @@ class GatewayRefund:
     id: str
     status: Literal["pending", "succeeded", "failed"]
     amount: Money
+    key: str | None = None  # the idempotency key that we asked under, from its metadata; None: made at the gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,13 @@ class Gateway(Protocol):
         """Cancels if it still can be; otherwise returns what it became."""
         ...
 
-    def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund: ...
+    def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund:
+        """Gives back `amount` of a captured payment. The key also goes into the refund's metadata."""
+        ...
+
+    def list_refunds(self, gateway_id: str) -> Sequence[GatewayRefund]:
+        """Every refund of the payment, whoever made it: how a lost answer is looked up."""
+        ...
 
     def list_methods(self, customer: str) -> Sequence[MethodInfo]: ...
 

@@ -19,7 +19,7 @@ from billing.gateways.base import (
     GatewayStatus,
     MethodInfo,
 )
-from billing.money import Money
+from billing.money import Money, total
 
 Behaviour = Literal[
     "succeeded",
@@ -56,11 +56,13 @@ class FakeGateway:
     orders: dict[str, ChargeOrder] = field(default_factory=dict)
     methods: dict[str, MethodInfo] = field(default_factory=dict)
     refunds: dict[str, GatewayRefund] = field(default_factory=dict)
+    refunds_end: Literal["pending", "succeeded", "failed"] = "succeeded"
     calls: list[tuple[str, str]] = field(default_factory=list)
     before_confirm: Callable[[], None] | None = None
     _owners: dict[str, str] = field(default_factory=dict)
     _by_key: dict[str, Any] = field(default_factory=dict)
     _failures: dict[str, deque[Behaviour]] = field(default_factory=dict)
+    _refund_of: dict[str, str] = field(default_factory=dict)
     _events: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -110,8 +112,14 @@ class FakeGateway:
         self._called("refund", gateway_id)
         with self._lock:
             return self._once(
-                f"refund {idempotency_key}", (gateway_id, amount), lambda: self._refund(gateway_id, amount)
+                f"refund {idempotency_key}",
+                (gateway_id, amount),
+                lambda: self._refund(gateway_id, amount, idempotency_key),
             )
+
+    def list_refunds(self, gateway_id: str) -> Sequence[GatewayRefund]:
+        self._called("list_refunds", gateway_id)
+        return [r for r in self.refunds.values() if self._refund_of[r.id] == gateway_id]
 
     def list_methods(self, customer: str) -> Sequence[MethodInfo]:
         self._called("list_methods", customer)
@@ -151,6 +159,17 @@ class FakeGateway:
             taken = (captured or payment.amount) if status == "succeeded" else None
             self.payments[gateway_id] = replace(payment, status=status, captured=taken, action_url=None)
             return self.payments[gateway_id]
+
+    def decide_refund(self, refund_id: str, status: Literal["succeeded", "failed"]) -> GatewayRefund:
+        """The bank has decided about a pending refund; a failed one gives its money back to the payment."""
+        with self._lock:
+            self.refunds[refund_id] = replace(self.refunds[refund_id], status=status)
+            return self.refunds[refund_id]
+
+    def refund_at_the_bank(self, gateway_id: str, amount: Money) -> GatewayRefund:
+        """Somebody refunds in the gateway's own dashboard: a refund without a key of ours."""
+        with self._lock:
+            return self._refund(gateway_id, amount, None)
 
     def event(self, gateway_id: str | None, type_: str, *, id: str | None = None) -> GatewayEvent:
         """A verified event about a payment, as the inbox takes it. The same `id` again is a repeated delivery."""
@@ -225,10 +244,13 @@ class FakeGateway:
         )
         return self.payments[gateway_id]
 
-    def _refund(self, gateway_id: str, amount: Money) -> GatewayRefund:
-        payment = self.payments[gateway_id]
-        if payment.captured is None or amount > payment.captured:
+    def _refund(self, gateway_id: str, amount: Money, key: str | None) -> GatewayRefund:
+        captured = self.payments[gateway_id].captured
+        given_back = [
+            r.amount for r in self.refunds.values() if self._refund_of[r.id] == gateway_id and r.status != "failed"
+        ]
+        if captured is None or total(given_back, captured.currency) + amount > captured:
             raise GatewayRejected("more than was captured", code="amount_too_large")
-        refund = GatewayRefund(f"re_{len(self.refunds) + 1}", "succeeded", amount)
-        self.refunds[refund.id] = refund
+        refund = GatewayRefund(f"re_{len(self.refunds) + 1}", self.refunds_end, amount, key)
+        self.refunds[refund.id], self._refund_of[refund.id] = refund, gateway_id
         return refund
