@@ -57,6 +57,11 @@ def find_pay_link(session: Session, token: str, now: datetime) -> PayLink | None
     ).one_or_none()
 
 
+def look_up_pay_link(session: Session, token: str) -> PayLink | None:
+    """The link whatever became of it, so that its page can say what did."""
+    return session.scalars(select(PayLink).where(PayLink.token_hash == _hash(token))).one_or_none()
+
+
 def spend_pay_link(session: Session, link_id: int, now: datetime) -> bool:
     """True for exactly one caller."""
     spent = session.execute(
@@ -66,6 +71,11 @@ def spend_pay_link(session: Session, link_id: int, now: datetime) -> bool:
         .returning(PayLink.id)
     )
     return spent.one_or_none() is not None
+
+
+def give_back_pay_link(session: Session, link_id: int) -> None:
+    """What the link was spent for did not even begin (its quote was out of date): it stays good."""
+    session.execute(update(PayLink).where(PayLink.id == link_id).values(spent_at=None))
 
 
 def _hash(token: str) -> str:
