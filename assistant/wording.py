@@ -1,0 +1,235 @@
+"""Every sentence that a customer reads or hears: one catalogue, the responses of domain.yml, and one renderer over it.
+
+A variant is chosen by language first, then by channel; a channel without words of its own gets the language's default.
+Text is finished here, so that the consent record can hold what was said, word for word.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.lists import format_list
+from babel.numbers import format_currency, get_currency_precision
+
+from assistant.gsm import plain_gsm
+from billing.allocation import Share
+from billing.money import Money
+
+DOMAIN_FILE = Path(__file__).parents[1] / "domain.yml"
+LANGUAGES = ("en", "fr")
+CHANNELS = ("chat", "sms", "voice", "email", "page")
+LOCALES = {"en": "en_CA", "fr": "fr_CA"}
+
+# What stands for day, and for day and time, in each channel: a text is short, a voice says no year that everyone knows.
+_DATES = {"sms": "MMM d", "voice": "MMMM d"}
+_DATES_FR = {"sms": "d MMM", "voice": "d MMMM"}
+
+
+class WordingError(LookupError):
+    """A sentence that cannot be said: an unknown key, language or channel, or a value that was not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One text, cut at its placeholders: (words before it, placeholder or None)."""
+
+    text: str
+    parts: tuple[tuple[str, str | None], ...]
+
+    @classmethod
+    def of(cls, text: str) -> Variant:
+        parts = []
+        for words, name, spec, conversion in string.Formatter().parse(text):
+            if name is not None and (spec or conversion or not name.isidentifier()):
+                raise WordingError(f"a placeholder is a plain name, not {{{name}!{conversion}:{spec}}}, in {text!r}")
+            parts.append((words, name))
+        return cls(text, tuple(parts))
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        return frozenset(name for _, name in self.parts if name is not None)
+
+
+Catalogue = Mapping[str, Mapping[tuple[str, str | None], Variant]]
+
+
+def load_catalogue(path: Path = DOMAIN_FILE) -> Catalogue:
+    """Reads the responses of a Rasa domain. Raises WordingError for a variant that no choice could ever reach."""
+    responses = yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)["responses"]
+    return {key: _variants(key, variants) for key, variants in responses.items()}
+
+
+def _variants(key: str, variants: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None], Variant]:
+    found: dict[tuple[str, str | None], Variant] = {}
+    for variant in variants:
+        place = (variant["metadata"]["language"], variant.get("channel"))
+        if place[0] not in LANGUAGES or place[1] not in (None, *CHANNELS) or place in found:
+            raise WordingError(f"{key}: {place} is unknown, or there twice")
+        found[place] = Variant.of(variant["text"])
+    return found
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The process's catalogue, read once."""
+    return load_catalogue()
+
+
+def say(key: str, language: str, channel: str, **values: object) -> str:
+    """The finished sentence `key`.
+
+    Money, dates, numbers and lists among `values` are written for the language and the channel: "$452.10", "452,10 $",
+    "84 dollars and 20 cents". Raises WordingError for an unknown key, language or channel and for a missing value.
+    """
+    if channel not in CHANNELS:
+        raise WordingError(f"there is no channel {channel!r}")
+    try:
+        variants = catalogue()[key]
+        variant = variants.get((language, channel)) or variants[language, None]
+    except KeyError:
+        raise WordingError(f"nothing to say for {key!r} in {language!r} on {channel!r}") from None
+    words: list[str] = []
+    for before, name in variant.parts:
+        words.append(before)
+        if name is not None:
+            if values.get(name) is None:
+                raise WordingError(f"{key!r} needs a value for {name!r}")
+            words.append(write(values[name], language, channel))
+    text = "".join(words)
+    return plain_gsm(text) if channel == "sms" else text
+
+
+def write(value: object, language: str, channel: str) -> str:
+    """One value as the language and the channel write it."""
+    match value:
+        case str():
+            return value
+        case Money():
+            return _money(value, language, channel)
+        case datetime():
+            return _moment(value, language, channel)
+        case date():
+            return _day(value, language, channel)
+        case bool() | float():
+            raise TypeError(f"{type(value).__name__} has no wording")
+        case int():
+            return str(value)
+        case list() | tuple():
+            return format_list([write(item, language, channel) for item in value], locale=LOCALES[language])
+        case _:
+            raise TypeError(f"{type(value).__name__} has no wording")
+
+
+def _money(amount: Money, language: str, channel: str) -> str:
+    size = amount if amount.minor >= 0 else -amount
+    if channel == "voice":
+        text = _spoken(size, language)
+    else:
+        text = str(format_currency(size.decimal, size.currency, locale=LOCALES[language]))
+    return say("amount_credit", language, channel, amount=text) if amount.minor < 0 else text
+
+
+def _spoken(amount: Money, language: str) -> str:
+    """ "84 dollars and 20 cents": speech engines read "$84.20" in ways of their own."""
+    whole, cents = divmod(amount.minor, 10 ** get_currency_precision(amount.currency))
+    parts = []
+    if whole or not cents:
+        parts.append(say(_counted("spoken_dollar", whole, language), language, "voice", count=whole))
+    if cents:
+        parts.append(say(_counted("spoken_cent", cents, language), language, "voice", count=cents))
+    return parts[0] if len(parts) == 1 else say("spoken_sum", language, "voice", dollars=parts[0], cents=parts[1])
+
+
+def _counted(key: str, count: int, language: str) -> str:
+    """The key's form for a number of things: French has one dollar for 0 and 1, English for 1 alone."""
+    return f"{key}_one" if Locale.parse(LOCALES[language]).plural_form(count) == "one" else f"{key}_many"
+
+
+def _day(day: date, language: str, channel: str) -> str:
+    patterns = _DATES_FR if language == "fr" else _DATES
+    return str(format_date(day, patterns.get(channel, "long"), locale=LOCALES[language]))
+
+
+def _moment(moment: datetime, language: str, channel: str) -> str:
+    """Day and time of `moment` in its own zone: whoever asks converts it to the company's."""
+    clock = str(format_time(moment, "short", locale=LOCALES[language]))
+    return say("moment", language, channel, day=_day(moment.date(), language, channel), time=clock)
+
+
+# -------------------------------------------------------------------------------------- names for things on a bill
+
+_BRANDS = {
+    "visa": "Visa",
+    "mastercard": "Mastercard",
+    "amex": "American Express",
+    "discover": "Discover",
+    "diners": "Diners Club",
+    "jcb": "JCB",
+    "unionpay": "UnionPay",
+}
+FEW = 4  # invoices that a sentence can name; more are counted
+
+
+class MethodLike(Protocol):
+    """What has a brand and four digits: a saved method, a receipt's, the gateway's."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def brand(self) -> str: ...
+    @property
+    def last4(self) -> str: ...
+    @property
+    def exp_month(self) -> int | None: ...
+    @property
+    def exp_year(self) -> int | None: ...
+
+
+def brand_name(method: MethodLike) -> str:
+    return _BRANDS.get(method.brand.casefold(), method.brand)
+
+
+def method_label(method: MethodLike, language: str, channel: str, among: Sequence[MethodLike] = ()) -> str:
+    """ "Visa ending 4242"; with its expiry where another of `among` has the same brand and digits."""
+    digits = " ".join(method.last4) if channel == "voice" else method.last4
+    if method.kind == "bank_debit":
+        return say("method_bank", language, channel, last4=digits)
+    values = {"brand": brand_name(method), "last4": digits}
+    twins = [
+        m for m in among if (m.kind, m.brand.casefold(), m.last4) == ("card", method.brand.casefold(), method.last4)
+    ]
+    if len(twins) > 1 and method.exp_month and method.exp_year:
+        expiry = f"{method.exp_month:02}/{method.exp_year % 100:02}"
+        return say("method_card_expiry", language, channel, expiry=expiry, **values)
+    return say("method_card", language, channel, **values)
+
+
+def invoice_lines(shares: Sequence[Share], language: str, channel: str) -> list[str]:
+    """What a payment does to each invoice, a phrase each: all of few, a count and the last of many."""
+
+    def line(share: Share) -> str:
+        key = "share_part" if share.left else "share_full"
+        return say(key, language, channel, number=share.number, amount=share.amount, left=share.left)
+
+    full, part = [s for s in shares if not s.left], [s for s in shares if s.left]
+    if len(shares) <= FEW or not full:
+        return [line(share) for share in shares]
+    many = {"count": len(full), "first": full[0].number, "last": full[-1].number}
+    return [say("shares_many", language, channel, **many), *[line(share) for share in part]]
+
+
+def name_invoices(numbers: Sequence[str], language: str, channel: str) -> str:
+    """ "INV-1 and INV-2"; of many only how many there are, from which to which."""
+    if len(numbers) <= FEW:
+        return write(list(numbers), language, channel)
+    many = {"count": len(numbers), "first": numbers[0], "last": numbers[-1]}
+    return say("invoices_many", language, channel, **many)
