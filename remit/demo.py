@@ -1,0 +1,101 @@
+"""The demo's data: there at the first start, and back to exactly that while the stack runs (`remit demo reset`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import httpx
+import psycopg
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+import assistant.models  # noqa: F401 fills the metadata, so that its tables are wiped too
+from billing.config import Settings
+from billing.context import Context, make_context
+from billing.database import Base
+from billing.methods import sync_methods
+from billing.models import Account
+from remit.folders import ROOT
+
+DEMO_FILE = ROOT / "sandbox" / "demo" / "northwind.json"
+SANDBOX_PATIENCE_S = 30
+TRIES = 5
+
+
+class DemoRefused(Exception):
+    """One line for whoever asked."""
+
+
+def has_accounts(database_url: str) -> bool:
+    with psycopg.connect(database_url) as connection:
+        return connection.execute("select 1 from accounts limit 1").fetchone() is not None
+
+
+def reset_demo(settings: Settings, file: Path = DEMO_FILE) -> None:
+    """Puts accounts, bank and mailbox back to the demo's beginning. Raises DemoRefused unless the sandbox is on.
+
+    Our tables change in one transaction; the bank follows, and its saved cards are taken over last. Run it again
+    where it was interrupted: it begins from nothing each time.
+    """
+    if not settings.sandbox_enabled:
+        raise DemoRefused("demo commands work with the sandbox only (SANDBOX_ENABLED), and it is off: nothing was done")
+    context = make_context(settings, pool_size=1)
+    _again_after_deadlock(lambda: _wipe_and_import(context, file))
+    _reset_bank(settings)
+    _take_methods_over(context)
+
+
+def _wipe_and_import(context: Context, file: Path) -> None:
+    from billing.imports import import_file  # noqa: PLC0415
+
+    with context.sessions.begin() as session:
+        _wipe(session)
+        import_file(session, file, today=date.today(), now=context.now())  # noqa: DTZ011 the file says "today-60d"
+
+
+def _again_after_deadlock(work: Callable[[], None]) -> None:
+    """A turn in the middle of its transaction may hold what we want and want what we hold; PostgreSQL picks a loser."""
+    for _ in range(TRIES - 1):
+        try:
+            work()
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+                raise
+        else:
+            return
+    work()
+
+
+def _wipe(session: Session) -> None:
+    """Empties our tables, the append-only ones too: this is the one place where their triggers are put aside."""
+    names = [table.name for table in Base.metadata.sorted_tables]
+    session.execute(text(f"lock table {', '.join(names)} in access exclusive mode"))  # what is under way finishes first
+    for name in names:
+        session.execute(text(f"alter table {name} disable trigger user"))
+    session.execute(text(f"truncate {', '.join(names)} restart identity"))
+    for name in names:
+        session.execute(text(f"alter table {name} enable trigger user"))
+    session.execute(text("delete from procrastinate_jobs where status in ('todo', 'failed', 'succeeded')"))
+
+
+def _reset_bank(settings: Settings) -> None:
+    try:
+        answer = httpx.post(
+            f"{settings.sandbox_url}/demo/internal/reset",
+            headers={"Authorization": f"Bearer {settings.sandbox_secret_key}"},
+            timeout=SANDBOX_PATIENCE_S,
+            trust_env=False,
+        )
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise DemoRefused(f"the accounts are reset, but the sandbox bank did not follow ({error}); try again") from None
+
+
+def _take_methods_over(context: Context) -> None:
+    with context.sessions() as session:
+        account_ids = session.scalars(select(Account.id).order_by(Account.id)).all()
+    for account_id in account_ids:
+        sync_methods(context, account_id)
