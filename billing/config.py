@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     mail_from: str = Field("Northwind Telecom <billing@northwind.example>", description="Sender of all mail.")
     company_name: str = Field("Northwind Telecom", description="The company that customers pay.")
     company_contact: str = Field("1 800 555 0199", description="Where customers reach a person.")
+    handoff_email: str = Field("care@northwind.example", description="Where tickets for a person are mailed.")
+    time_zone: str = Field("America/Toronto", description="The company's zone: its today, and times said to customers.")
     max_payment_minor: int = Field(1_000_000, description="Largest single payment, minor units (10,000.00).", gt=0)
     quote_ttl_chat_s: int = Field(300, description="A quote made in chat or on the phone is good this long.", gt=0)
     quote_ttl_link_s: int = Field(900, description="The same for a quote by SMS or on the secure page.", gt=0)
