@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from jinja2 import Environment, PackageLoader, select_autoescape
 from sqlalchemy.orm import Session
 
-from assistant.wording import invoice_lines, method_label, say
+from assistant.wording import invoice_lines, method_label, say, write
 from billing import operator_queue as queue
 from billing.config import Settings
 from billing.context import Context
@@ -80,24 +80,18 @@ def render(session: Session, notice: Notice, context: Context) -> Letter:
 
 
 def _facts(told: Receipt, kind: str, language: str) -> list[tuple[str, str]]:
-    def fact(name: str, **values: object) -> tuple[str, str]:
-        return say(f"mail_label_{name}", language, "email"), say(f"mail_value_{name}", language, "email", **values)
+    def fact(name: str, value: object) -> tuple[str, str]:
+        return say(f"mail_label_{name}", language, "email"), write(value, language, "email")
 
     payment = told.payment
-    facts = [
-        fact("date", date=told.at),
-        fact("reference", reference=payment.reference),
-        fact("amount", amount=payment.amount),
-    ]
+    facts = [fact("date", told.at), fact("reference", payment.reference), fact("amount", payment.amount)]
     if told.method is not None:
-        facts.append(fact("method", method=method_label(told.method, language, "email")))
+        facts.append(fact("method", method_label(told.method, language, "email")))
     if kind == "receipt":
-        facts += [
-            (say("mail_label_paid", language, "email"), line) for line in invoice_lines(told.shares, language, "email")
-        ]
+        facts += [fact("paid", line) for line in invoice_lines(told.shares, language, "email")]
         if told.credit:
-            facts.append(fact("credit", credit=told.credit))
-        facts.append(fact("balance", balance=told.position.balance))
+            facts.append(fact("credit", told.credit))
+        facts.append(fact("balance", told.position.balance))
     return facts
 
 
