@@ -1,0 +1,87 @@
+"""`python -m benchmarks [--turns 200] [--parallel 20]`: measures both sides in one run, prints one JSON.
+
+The peer runs first, alone; then our stack, alone: two cores cannot carry both without one spoiling the other's figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks import peer, stack, turns
+from remit.folders import ROOT
+
+TARGETS = {
+    "turn_p50_of_stock": ("at most", 0.4),
+    "throughput_of_stock": ("at least", 3.0),
+    "turn_300_of_turn_10": ("at most", 1.3),
+    "resident_mb": ("at most", 1500),
+}
+
+
+def say(what: str) -> None:
+    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S}  {what}\n")
+
+
+def measure(turn_count: int, parallel: int) -> dict[str, Any]:
+    say("Rasa as it comes (the first run installs and trains it: about ten minutes)")
+    stock = peer.rasa_stock(turn_count, parallel)
+    if stock is None:
+        say(f"  left out: {peer.SCRIPT} is not there; set PEERS")
+    say("our stack: starting")
+    with stack.running(ROOT / "var" / "bench") as ours:
+        say(f"  ready after {ours.ready_s} s; single turns")
+        latency = turns.latency(ours, turn_count)
+        say(f"  {parallel} conversations at once")
+        rate = turns.throughput(ours, parallel)
+        say("  a conversation of 300 turns")
+        long = turns.long_conversation(ours)
+        memory = ours.resident_mb()
+    ratios = {"turn_300_of_turn_10": long["ratio"], "resident_mb": round(sum(memory.values()))}
+    if stock is not None:
+        ratios |= {
+            "turn_p50_of_stock": round(latency.p50_ms / stock["p50_ms"], 2),
+            "throughput_of_stock": round(rate / stock["turns_per_s"], 2),
+        }
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
+        "ours": {
+            **asdict(latency),
+            "turns_per_s": rate,
+            "parallel": parallel,
+            "long_conversation": long,
+            "resident_mb": memory,
+            "ready_s": ours.ready_s,
+        },
+        "stock": stock,
+        "ratios": {name: _against_target(name, value) for name, value in ratios.items()},
+    }
+
+
+def _against_target(name: str, value: float) -> dict[str, Any]:
+    how, limit = TARGETS[name]
+    return {
+        "value": value,
+        "target": f"{how} {limit}",
+        "reached": value <= limit if how == "at most" else value >= limit,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--turns", type=int, default=200, help="timed turns of the latency measurement")
+    parser.add_argument("--parallel", type=int, default=20, help="conversations at once")
+    arguments = parser.parse_args()
+    json.dump(measure(arguments.turns, arguments.parallel), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
