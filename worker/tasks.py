@@ -11,7 +11,7 @@ from procrastinate import Blueprint, JobContext, RetryStrategy
 from assistant.delivery import email
 from assistant.delivery.push import push
 from assistant.models import ChatSession
-from billing import inbox, quotes, reconcile
+from billing import inbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
 from billing.payment_records import get_payment
@@ -67,6 +67,7 @@ def announce_payment(payment_id: int, state: str) -> None:
 @tasks.task(name="reconcile_due", queueing_lock="reconcile_due")
 def reconcile_due(timestamp: int) -> None:  # noqa: ARG001  (the job engine says which tick it is)
     reconcile.reconcile_due(context())
+    refunds.reconcile_refunds(context())
 
 
 @tasks.periodic(cron="* * * * * */15")

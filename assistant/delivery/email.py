@@ -105,10 +105,10 @@ def compose(letter: Letter, notice: Notice, settings: Settings) -> EmailMessage:
     message["Date"] = format_datetime(notice.created_at)
     message["Message-ID"] = make_msgid(f"notice-{notice.id}", sender_domain)
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     message.set_content(_templates.get_template("letter.txt").render(letter=letter))
     html = _templates.get_template("letter.html").render(letter=letter, company=settings.company_name)
     message.add_alternative(html, subtype="html")
+    message["Content-Language"] = letter.language  # last: what makes a message multipart moves Content-* headers down
     return message
 
 
