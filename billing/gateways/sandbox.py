@@ -1,0 +1,308 @@
+"""The sandbox bank's adapter: HTTP and JSON as with a real one, errors told apart by what they leave uncertain.
+
+    never got there (no connection, 429, any failed read)     → GatewayUnreachable
+    may have been carried out (time-out, reset, 5xx, unreadable) → OutcomeUnknown
+    understood and refused (4xx)                               → GatewayRejected
+    a decline (402)                                            → an answer
+
+Nothing is repeated here: whoever asks knows what a repeat would mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar, cast
+from urllib.parse import quote
+
+import httpx
+
+from billing.config import Settings
+from billing.errors import EventRefused, GatewayRejected, GatewayUnreachable, OutcomeUnknown
+from billing.gateways.base import (
+    BillingDetails,
+    ChargeOrder,
+    GatewayEvent,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayStatus,
+    MethodInfo,
+)
+from billing.money import Money
+
+SIGNATURE_HEADER = "sandbox-signature"
+TOLERANCE_S = 300  # a signature older than this is a replay, one further ahead is nobody's honest clock
+LARGEST_ANSWER = 1024 * 1024
+CONNECT_S = 2.0
+CONFIRM_SHARE = 0.625  # of the time for one turn's gateway calls; every other call gets the rest
+STATUSES = ("requires_confirmation", "requires_action", "processing", "succeeded", "declined", "canceled")
+# Raised before a byte of the request has left.
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
+T = TypeVar("T")
+
+
+class _Unreadable(Exception):
+    """An answer that is none: not JSON, too long, too slow, or not of the shape agreed on."""
+
+
+class SandboxGateway:
+    """`timeout_s`: all calls of one turn together, in seconds (a create and a confirm). `now`: seconds since 1970."""
+
+    name = "sandbox"
+
+    def __init__(
+        self,
+        url: str,
+        secret_key: str,
+        webhook_secret: str,
+        timeout_s: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if not secret_key or not webhook_secret:
+            raise ValueError("SANDBOX_SECRET_KEY and SANDBOX_WEBHOOK_SECRET must not be empty")
+        self._url, self._webhook_secret, self._now = url.rstrip("/") + "/bank/v1", webhook_secret.encode(), now
+        self._confirm_s, self._call_s = timeout_s * CONFIRM_SHARE, timeout_s * (1 - CONFIRM_SHARE)
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {secret_key}"},
+            # No connection is used twice: one that the bank has closed meanwhile would make a confirm that never
+            # left look like one without an answer.
+            limits=httpx.Limits(max_keepalive_connections=0, max_connections=None),
+            trust_env=False,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SandboxGateway:
+        return cls(
+            settings.sandbox_url,
+            settings.sandbox_secret_key,
+            settings.sandbox_webhook_secret,
+            settings.gateway_timeout_s,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    # ------------------------------------------------------------------------------------------------- customers
+
+    def ensure_customer(self, account_number: str, name: str, email: str) -> str:
+        asked = {"account_number": account_number, "name": name, "email": email}
+        return self._change("/customers", asked, None, _identity)
+
+    def list_methods(self, customer: str) -> Sequence[MethodInfo]:
+        return self._look(f"/customers/{_segment(customer)}/methods", {}, lambda told: _each(told, _method))
+
+    def update_method(self, reference: str, details: BillingDetails) -> MethodInfo:
+        return self._change(f"/methods/{_segment(reference)}", {"billing_details": _details(details)}, None, _method)
+
+    # -------------------------------------------------------------------------------------------------- payments
+
+    def create_payment(self, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        asked = {
+            "amount": order.amount.minor,
+            "currency": order.amount.currency,
+            "method": order.token,
+            "customer": order.customer,
+            "payment_reference": order.payment_reference,
+            "billing_details": _details(order.details),
+            "save": order.save,
+            "description": order.description,
+        }
+        return self._change("/payments", asked, idempotency_key, _payment)
+
+    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
+        path = f"/payments/{_segment(gateway_id)}/confirm"
+        return self._change(path, {}, idempotency_key, _payment, timeout_s=self._confirm_s)
+
+    def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
+        return self._look(f"/payments/{_segment(gateway_id)}", {}, _payment)
+
+    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
+        found = self._look("/payments", {"payment_reference": payment_reference}, lambda told: _each(told, _payment))
+        return found[0] if found else None
+
+    def cancel_payment(self, gateway_id: str) -> GatewayPayment:
+        return self._change(f"/payments/{_segment(gateway_id)}/cancel", {}, None, _payment)
+
+    def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund:
+        asked = {"payment": gateway_id, "amount": amount.minor, "currency": amount.currency}
+        return self._change("/refunds", asked, idempotency_key, _refund)
+
+    # ---------------------------------------------------------------------------------------------------- events
+
+    def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
+        self._check_signature(body, headers)
+        try:
+            told = json.loads(body, parse_constant=_no_constant)
+            # The inbox keeps it as JSONB, which holds neither NUL nor half a surrogate pair.
+            if b"\\u0000" in json.dumps(told, ensure_ascii=False).encode():
+                raise EventRefused("an event with a NUL in it")
+            id_, type_, object_ = told["id"], told["type"], told["data"]["object"]
+            if not (_NAME.fullmatch(id_) and _NAME.fullmatch(type_)):
+                raise EventRefused("an event without a proper id or type")
+            concerned = None if type_.startswith("method.") else object_.get("payment", object_["id"])
+            if concerned is not None and not _NAME.fullmatch(concerned):
+                raise EventRefused("an event about nothing")
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise EventRefused(f"not an event: {type(error).__name__}") from None
+        return GatewayEvent(id_, type_, concerned, told)
+
+    def _check_signature(self, body: bytes, headers: Mapping[str, str]) -> None:
+        header = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), "")
+        pairs = [part.partition("=") for part in str(header).split(",")]
+        times = [value for name, _, value in pairs if name.strip() == "t"]
+        signatures = [value for name, _, value in pairs if name.strip() == "v1" and _SIGNATURE.fullmatch(value)]
+        if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]) or not signatures:
+            raise EventRefused("no signature")
+        expected = hmac.new(self._webhook_secret, times[0].encode() + b"." + body, hashlib.sha256).hexdigest()
+        if not any([hmac.compare_digest(expected, signature) for signature in signatures]):  # noqa: C419 constant time
+            raise EventRefused("wrong signature")
+        if abs(self._now() - int(times[0])) > TOLERANCE_S:
+            raise EventRefused("signed too long ago, or in the future")
+
+    # -------------------------------------------------------------------------------------------------- the wire
+
+    def _change(
+        self,
+        path: str,
+        asked: Mapping[str, Any],
+        idempotency_key: str | None,
+        read: Callable[[Any], T],
+        *,
+        timeout_s: float | None = None,
+    ) -> T:
+        """A request that changes something over there: a lost answer leaves it unknown."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        try:
+            status, told = self._send("POST", path, timeout_s or self._call_s, json=asked, headers=headers)
+            return _read(status, told, read)
+        except (httpx.TransportError, httpx.DecodingError, _Unreadable) as error:
+            raise OutcomeUnknown(f"POST {path}: {_describe(error)}") from error
+
+    def _look(self, path: str, query: Mapping[str, str], read: Callable[[Any], T]) -> T:
+        """A request that changes nothing: whatever goes wrong, nothing happened."""
+        try:
+            status, told = self._send("GET", path, self._call_s, params=query)
+            return _read(status, told, read)
+        except (httpx.TransportError, httpx.DecodingError, _Unreadable) as error:
+            raise GatewayUnreachable(f"GET {path}: {_describe(error)}") from error
+
+    def _send(self, method: str, path: str, timeout_s: float, **request: Any) -> tuple[int, Any]:
+        """Status and JSON of the answer within `timeout_s` seconds in all; httpx's own limit is one a read."""
+        deadline = time.monotonic() + timeout_s
+        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
+        content = b""
+        try:
+            with self._client.stream(method, self._url + path, timeout=timeout, **request) as response:
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if time.monotonic() > deadline or len(content) > LARGEST_ANSWER:
+                        raise _Unreadable("too slow or too long")
+        except NEVER_SENT as error:
+            raise GatewayUnreachable(f"{method} {path}: {_describe(error)}") from error
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise GatewayUnreachable(f"{method} {path}: turned away, too many requests")
+        if response.is_server_error or response.status_code == httpx.codes.CONFLICT:  # 409: the same key is under way
+            raise _Unreadable(f"HTTP {response.status_code}")
+        try:
+            return response.status_code, json.loads(content)
+        except (ValueError, RecursionError):
+            raise _Unreadable(f"HTTP {response.status_code} without JSON") from None
+
+
+def _read(status: int, told: Any, read: Callable[[Any], T]) -> T:
+    """What the answer says. A refusal that carries the payment tells what became of it; a decline is one of these."""
+    try:
+        if status == httpx.codes.OK:
+            return read(told)
+        error = told["error"]
+        if read is _payment and "payment" in error:
+            return read(error["payment"])
+        message, code = str(error["message"]), str(error["code"])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _Unreadable(f"HTTP {status}, {type(error).__name__} in its JSON") from None
+    raise GatewayRejected(f"HTTP {status}: {message}", code)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".strip()
+
+
+def _segment(id_: str) -> str:
+    """An id as one segment of a path, whatever stands in it."""
+    return quote(id_, safe="") or "-"
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _details(details: BillingDetails) -> dict[str, Any]:
+    return {"email": details.email, "address": dict(details.address)}
+
+
+def _each(told: Any, read: Callable[[Any], T]) -> list[T]:
+    return [read(item) for item in told["data"]]
+
+
+def _identity(told: Any) -> str:
+    return _text(told["id"])
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("not a text")
+    return value
+
+
+def _money(minor: Any, currency: Any) -> Money:
+    return Money(minor, _text(currency))
+
+
+def _method(told: Any) -> MethodInfo:
+    if told["kind"] not in ("card", "bank_debit"):
+        raise ValueError("not a kind of method")
+    return MethodInfo(
+        reference=_text(told["id"]),
+        kind=told["kind"],
+        brand=_text(told["brand"]),
+        last4=_text(told["last4"]),
+        exp_month=told["exp_month"],
+        exp_year=told["exp_year"],
+        address=dict(told["billing_details"]["address"]),
+        email=told["billing_details"]["email"],
+    )
+
+
+def _payment(told: Any) -> GatewayPayment:
+    if told["status"] not in STATUSES:
+        raise ValueError("not a status")
+    action = told["next_action"]
+    return GatewayPayment(
+        id=_text(told["id"]),
+        status=cast("GatewayStatus", told["status"]),
+        amount=_money(told["amount"], told["currency"]),
+        captured=_money(told["captured"], told["currency"]) if told["captured"] else None,
+        payment_reference=_text(told["metadata"]["payment_reference"]),
+        decline_code=told["decline_code"],
+        action_url=_text(action["url"]) if action else None,
+        method=_method(told["method"]),
+    )
+
+
+def _refund(told: Any) -> GatewayRefund:
+    if told["status"] not in ("pending", "succeeded", "failed"):
+        raise ValueError("not a status")
+    return GatewayRefund(_text(told["id"]), told["status"], _money(told["amount"], told["currency"]))

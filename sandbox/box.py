@@ -1,0 +1,26 @@
+"""What every part of the sandbox shares: settings, tables, the post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import current_app
+
+from sandbox.bank.events import Post
+from sandbox.bank.idempotency import KeysUnderWay
+from sandbox.config import SandboxSettings
+from sandbox.database import Database
+
+
+@dataclass(frozen=True)
+class Box:
+    settings: SandboxSettings
+    database: Database
+    post: Post = field(default_factory=Post)
+    keys_under_way: KeysUnderWay = field(default_factory=KeysUnderWay)
+
+
+def box() -> Box:
+    """The running application's."""
+    return cast("Box", current_app.extensions["sandbox"])

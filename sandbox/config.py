@@ -1,0 +1,91 @@
+"""The sandbox's settings: read once from the environment. It refuses to start unless it was asked for by name."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SHORTEST_SECRET = 16
+LOOPBACK_NAMES = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """One field per setting; docs/sandbox.md describes them."""
+
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    portal_signing_secret: str = field(repr=False)
+    port: int
+    smtp_port: int
+    url: str
+    public_url: str
+    webhook_url: str
+    hang_s: float  # how long a bank that never answers in time keeps the caller waiting
+    reset_command: tuple[str, ...]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Origins that may frame the card fields: the public one, and its other name when it is this machine."""
+        parts = urlsplit(self.public_url)
+        if parts.hostname not in LOOPBACK_NAMES:
+            return (f"{parts.scheme}://{parts.netloc}",)
+        port = f":{parts.port}" if parts.port else ""
+        names = sorted(LOOPBACK_NAMES, key=lambda name: name != parts.hostname)
+        return tuple(f"{parts.scheme}://{name}{port}" for name in names)
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> SandboxSettings:
+    """Raises SystemExit with one line per missing or bad setting."""
+    if environment.get("SANDBOX_ENABLED", "").lower() not in ("1", "true", "yes", "on"):
+        raise SystemExit("the sandbox is off: it starts with SANDBOX_ENABLED=1 only, and never in production")
+    problems: list[str] = []
+
+    def text(name: str, default: str | None = None) -> str:
+        value = environment.get(name) or default
+        if not value:
+            problems.append(f"  {name}: missing")
+        return value or ""
+
+    def secret(name: str) -> str:
+        value = text(name)
+        if value and (len(value) < SHORTEST_SECRET or "${" in value):
+            problems.append(f"  {name}: must be a random text of at least {SHORTEST_SECRET} characters")
+        return value
+
+    def number(name: str, default: str) -> float:
+        value = text(name, default)
+        try:
+            return float(value)
+        except ValueError:
+            problems.append(f"  {name}: must be a number")
+            return 0
+
+    port = int(number("SANDBOX_PORT", "8001"))
+    public_url = text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+    settings = SandboxSettings(
+        database_url=text("SANDBOX_DATABASE_URL"),
+        secret_key=secret("SANDBOX_SECRET_KEY"),
+        webhook_secret=secret("SANDBOX_WEBHOOK_SECRET"),
+        portal_signing_secret=secret("PORTAL_SIGNING_SECRET"),
+        port=port,
+        smtp_port=int(number("SMTP_PORT", "8004")),
+        url=text("SANDBOX_URL", f"http://127.0.0.1:{port}").rstrip("/"),
+        public_url=public_url,
+        webhook_url=text("SANDBOX_WEBHOOK_URL", f"{public_url}/webhooks/sandbox"),
+        hang_s=number("SANDBOX_HANG_S", "30"),
+        reset_command=tuple(shlex.split(text("SANDBOX_RESET_COMMAND", _default_reset()))),
+    )
+    if problems:
+        raise SystemExit("the sandbox cannot start, settings are wrong (docs/sandbox.md):\n" + "\n".join(problems))
+    return settings
+
+
+def _default_reset() -> str:
+    return shlex.join([str(Path(sys.executable).parent / "remit"), "demo", "reset"])

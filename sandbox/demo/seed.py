@@ -1,0 +1,37 @@
+"""Puts the bank back to where the demo begins: everything gone but the customers and their saved methods."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sandbox.bank import customers
+from sandbox.bank.cards import fingerprint
+from sandbox.bank.events import Mode
+from sandbox.box import Box
+from sandbox.database import Transaction
+from sandbox.demo.people import Person, demo_methods, people
+
+
+def reset(shared: Box) -> int:
+    """Wipes bank and mailbox, recreates customers and methods in one transaction. Returns the number of methods."""
+    shared.post.mode = Mode()
+    with shared.database.transaction() as tx:
+        shared.database.wipe(tx)
+        return sum(_recreate(tx, person, shared.settings.secret_key) for person in people().values())
+
+
+def _recreate(tx: Transaction, person: Person, key: str) -> int:
+    customer = customers.ensure_customer(tx, person.account_number, person.account_name, person.email)
+    methods = demo_methods().get(person.account_number, [])
+    this_year = datetime.now(UTC).year
+    for method in methods:
+        last4, is_card = method["last4"], method["kind"] == "card"
+        card = {
+            **{name: method[name] for name in ("kind", "brand", "last4")},
+            "exp_month": method["exp_month"] if is_card else None,
+            "exp_year": this_year + method["years_left"] if is_card else None,
+            "fingerprint": fingerprint(f"{method['brand']} {last4}", key),
+            "behaviour": customers.behaviour_of_ending(last4) if is_card else "waits",
+        }
+        customers.add_method(tx, card, {"email": person.email, "address": person.address}, customer["id"])
+    return len(methods)

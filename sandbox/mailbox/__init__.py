@@ -1,0 +1,1 @@
+"""A mail server that keeps everything it is given, and shows it."""

@@ -1,0 +1,45 @@
+"""One sandbox process for these tests, its bank wiped before each, and a listener for its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from remit.postgres import EmbeddedPostgres
+from tests.sandbox.databases import empty_database
+from tests.sandbox.running import Listener, RunningSandbox, running_sandbox
+
+
+@pytest.fixture(scope="package")
+def sandbox_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    with empty_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
+def shared_listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture(scope="package")
+def shared_sandbox(
+    sandbox_database: str, shared_listener: Listener, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningSandbox]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    with running_sandbox(sandbox_database, folder, shared_listener.url) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: RunningSandbox, listener: Listener) -> RunningSandbox:
+    assert shared_sandbox.post("/demo/internal/reset").status_code == 200
+    listener.forget()
+    return shared_sandbox
+
+
+@pytest.fixture
+def listener(shared_listener: Listener) -> Listener:
+    return shared_listener
