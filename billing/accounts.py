@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from billing.errors import NotFound
@@ -74,7 +75,7 @@ def position(session: Session, account_id: int, today: date) -> Position:
     )
 
 
-def credit_remaining(account_id: int):  # type: ignore[no-untyped-def]  # a scalar subquery; its type is SQLAlchemy's
+def credit_remaining(account_id: int) -> ScalarSelect[Any]:
     return (
         select(func.coalesce(func.sum(Credit.remaining_minor), 0))
         .where(Credit.account_id == account_id, Credit.remaining_minor > 0)

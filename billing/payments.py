@@ -47,6 +47,8 @@ from billing.settlement import settle_payment
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread or misheard for another
 REFERENCE_LENGTH = 8  # 30**8 = 6.6e11; unique in the database, so a clash is an error and not a mix-up
 
+QUICK_FAILURE = timedelta(seconds=1)  # a second create after a time-out would use up the turn's time for gateway calls
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentGiven:
@@ -261,9 +263,13 @@ def _order(
 
 
 def _create_once_more_if_lost(context: Context, order: ChargeOrder, key: str) -> GatewayPayment:
+    """An unconfirmed object charges nobody, and the same key gives the same object: a reset is worth a second try."""
+    began = context.now()
     try:
         return context.gateway.create_payment(order, key)
-    except OutcomeUnknown:  # an unconfirmed object charges nobody: the same key gives the same object
+    except OutcomeUnknown:
+        if context.now() - began > QUICK_FAILURE:
+            raise
         return context.gateway.create_payment(order, key)
 
 
