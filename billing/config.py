@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     payment_age_limit_s: int = Field(86_400, description="An undecided card payment is an operator's then.", gt=0)
     debit_age_limit_s: int = Field(864_000, description="The same for a bank debit (10 days).", gt=0)
     log_level: str = Field("INFO", description="Threshold of the logs.")
-    port: int = Field(8000, description="Port of the edge, on loopback; a TLS proxy stands before it.")
+    edge_host: str = Field("127.0.0.1", description="Address on which the edge listens; a TLS proxy stands before it.")
+    port: int = Field(8000, description="Port of the edge.")
     trusted_proxies: int = Field(
         0, description="Proxies before the edge whose X-Forwarded-For and X-Forwarded-Proto are believed.", ge=0
     )
