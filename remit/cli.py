@@ -1,31 +1,36 @@
-"""`remit …`: the operator's and developer's way in. Every error is one clear line and an exit code."""
+"""`remit …`: the operator's and developer's way in. Every error is one clear line and an exit code.
+
+Commands load what they need when they run: the books' libraries take a second, and `--help` should not.
+"""
 
 from __future__ import annotations
 
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from billing.errors import BillingError
 from remit.child import end_with_parent
+from remit.errors import CommandFailed
+from remit.folders import var_folder
 from remit.plan import SUPERVISOR_FILE
-from remit.running import AlreadyRunning, NotRunning
-from remit.watch import CannotStart
+from remit.running import address_of_edge, use_running_settings
+
+# ruff: noqa: PLC0415 see above
 
 app = typer.Typer(
     name="remit",
-    help="Pay a bill in a conversation.",
+    help="Pay a bill in a conversation. Beside a running stack, commands find its settings by themselves.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def remit() -> None:
-    """Pay a bill in a conversation."""
+demo_app = typer.Typer(help="The demo's data; only while the sandbox is on.", no_args_is_help=True)
+app.add_typer(demo_app, name="demo")
 
 
 @app.command("up")
@@ -33,21 +38,81 @@ def up_command(
     demo: Annotated[bool, typer.Option(help="With sandbox bank, mailbox, demo page and demo data.")] = False,
     port: Annotated[int, typer.Option(envvar="PORT", help="The edge's port; the next four are taken too.")] = 8000,
     reset: Annotated[bool, typer.Option(help="Throw the embedded database away first.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Start these processes only (can be repeated).")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Start this process only (can be repeated).")] = None,
     processes: Annotated[Path, typer.Option(help="Another supervisor file.")] = SUPERVISOR_FILE,
     tied: Annotated[bool, typer.Option(help="Stop when the calling process ends, however it ends.")] = False,
 ) -> None:
     """Run all processes until Ctrl-C or SIGTERM; with an embedded PostgreSQL unless DATABASE_URL is set."""
-    from remit.up import up  # noqa: PLC0415 loads a second's worth of libraries
+    from remit.up import up
 
     if tied:
         end_with_parent(signal.SIGTERM)
     raise typer.Exit(up(demo=demo, port=port, reset=reset, only=tuple(only or ()), supervisor_file=processes))
 
 
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database's schema up to date."""
+    from billing.config import get_settings
+    from remit.migrate import migrate
+
+    use_running_settings()
+    migrate(get_settings().database_url)
+
+
+@app.command("train")
+def train_command() -> None:
+    """Train the dialogue model if its inputs changed."""
+    from remit.model import train
+    from remit.progress import Steps
+
+    with Steps() as steps:
+        train(steps, var_folder() / "log" / "train.log", threading.Event())
+
+
+@app.command("chat")
+def chat_command(
+    email: Annotated[
+        str, typer.Option("--as", envvar="AS", help="Address of the portal user who talks.")
+    ] = "maya@northwind.example",
+    say: Annotated[
+        str, typer.Option(envvar="SAY", help="Turns, separated by |; \\[1] or \\[its title] presses a button.")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json/--no-json", envvar="JSON", help="One JSON list, an entry a turn.")
+    ] = False,
+) -> None:
+    """Talk to the running stack; without --say by hand."""
+    from billing.config import get_settings
+    from remit.chat import chat
+
+    use_running_settings()
+    settings = get_settings()
+    raise typer.Exit(chat(settings, address_of_edge(settings.public_url), email, say or None, as_json=as_json))
+
+
+@app.command("health")
+def health_command() -> None:
+    """Show every process of the running stack: state, pid, memory."""
+    from remit.health import show_health
+
+    raise typer.Exit(show_health(var_folder(), address_of_edge("")))
+
+
+@demo_app.command("reset")
+def demo_reset_command() -> None:
+    """Put accounts, bank and mailbox back to the beginning, while the stack runs."""
+    from billing.config import get_settings
+    from remit.demo import reset_demo
+
+    use_running_settings()
+    reset_demo(get_settings())
+    typer.echo("The demo data is as at the beginning.")
+
+
 def main() -> None:
     try:
         app()
-    except (AlreadyRunning, CannotStart, NotRunning) as error:
+    except (CommandFailed, BillingError) as error:
         sys.stderr.write(f"remit: {error}\n")
         sys.exit(1)

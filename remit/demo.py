@@ -18,15 +18,12 @@ from billing.context import Context, make_context
 from billing.database import Base
 from billing.methods import sync_methods
 from billing.models import Account
+from remit.errors import DemoRefused
 from remit.folders import ROOT
 
 DEMO_FILE = ROOT / "sandbox" / "demo" / "northwind.json"
 SANDBOX_PATIENCE_S = 30
 TRIES = 5
-
-
-class DemoRefused(Exception):
-    """One line for whoever asked."""
 
 
 def has_accounts(database_url: str) -> bool:

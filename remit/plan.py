@@ -11,10 +11,10 @@ from pathlib import Path
 from billing.config import Settings
 from remit.folders import ROOT
 from remit.keys import keys
+from remit.model import BOT_PYTHON
 from remit.postgres import EmbeddedPostgres, socket_folder
 
 SUPERVISOR_FILE = ROOT / "deploy" / "supervisord.conf"
-BOT_PYTHON = ROOT / "bot" / ".venv" / "bin" / "python"
 DATABASE = "remit"
 
 # What every process may see: where programs and certificates are, language and time zone.

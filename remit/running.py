@@ -9,16 +9,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from remit.errors import CommandFailed, NotRunning
 from remit.folders import var_folder
 from remit.keys import read_env_file, write_private
 from remit.postgres import command_line
 
 
-class NotRunning(Exception):
-    """No stack runs here, and no settings say where else one does."""
-
-
-class AlreadyRunning(Exception):
+class AlreadyRunning(CommandFailed):
     def __init__(self, stack: RunningStack | None) -> None:
         where = f"pid {stack.pid}, {stack.address}" if stack else "it is just starting or stopping"
         super().__init__(f"Remit is already running here ({where}). Nothing was changed.")
@@ -97,3 +94,9 @@ def use_running_settings() -> None:
         raise NotRunning("Remit is not running here: start it with `make demo`, or set DATABASE_URL")
     for name, value in read_env_file(var / "run" / "settings.env").items():
         os.environ.setdefault(name, value)
+
+
+def address_of_edge(elsewhere: str) -> str:
+    """Where the edge of the stack beside us listens; `elsewhere` if none runs here."""
+    stack = described(var_folder())
+    return stack.address if stack else elsewhere

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,15 +21,17 @@ from pathlib import Path
 from billing.config import get_settings
 from remit import leftovers, running
 from remit.demo import has_accounts, reset_demo
-from remit.folders import ROOT, var_folder
+from remit.errors import CannotStart
+from remit.folders import var_folder
 from remit.keys import write_private
 from remit.migrate import migrate
-from remit.plan import BOT_PYTHON, SUPERVISOR_FILE, Plan, make_plan
+from remit.model import train
+from remit.plan import SUPERVISOR_FILE, Plan, make_plan
 from remit.postgres import EmbeddedPostgres
 from remit.progress import Steps
 from remit.roles import make_roles, wait_for_postgres
 from remit.supervisor import Supervisor, start_program
-from remit.watch import CannotStart, Watch, last_line
+from remit.watch import Watch
 
 
 class StopRequested(BaseException):
@@ -118,7 +119,9 @@ def _bring_up(plan: Plan, steps: Steps, stop: threading.Event, *, demo: bool) ->
     watch = Watch(plan)
     with ThreadPoolExecutor(max_workers=1) as beside:
         try:
-            model = beside.submit(_train, plan, steps, stop) if "bot" in plan.processes else None
+            model = (
+                beside.submit(train, steps, plan.var / "log" / "train.log", stop) if "bot" in plan.processes else None
+            )
             if plan.postgres:
                 with steps("PostgreSQL"):
                     start_program(plan.sockets, "postgres")
@@ -141,19 +144,6 @@ def _bring_up(plan: Plan, steps: Steps, stop: threading.Event, *, demo: bool) ->
                 watch.until(watch.all_healthy)
         finally:
             stop.set()  # a training that nobody waits for
-
-
-def _train(plan: Plan, steps: Steps, stop: threading.Event) -> None:
-    """Trains the dialogue model if its inputs changed. In a thread, beside the other steps."""
-    log = plan.var / "log" / "train.log"
-    with steps("Model of the dialogue engine"), log.open("wb") as output:
-        command = [str(BOT_PYTHON), "-m", "bot", "train"]
-        with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL) as training:
-            while training.poll() is None:
-                if stop.wait(0.1):
-                    training.terminate()
-        if training.returncode and not stop.is_set():
-            raise CannotStart(f"the model could not be trained: {last_line(log.read_text())} ({log})")
 
 
 def _announce(plan: Plan, steps: Steps, *, demo: bool) -> None:

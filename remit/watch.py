@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import httpx
 
+from remit.errors import CannotStart
+from remit.model import last_line
 from remit.plan import Plan
 from remit.supervisor import states
 
@@ -15,10 +17,6 @@ HEALTHY_WITHIN_S = 120
 STARTS_TO_GIVE_UP = 3  # a program started this often before the stack was healthy will not come up
 # `/readyz` of the edge answers for the database, the bot and the action server too.
 HEALTH = {"edge": "/readyz", "bot": "/webhooks/remit/health", "sandbox": "/healthz"}
-
-
-class CannotStart(Exception):
-    """One line for the operator."""
 
 
 class Watch:
@@ -41,7 +39,7 @@ class Watch:
             self._pids[name].add(info["pid"])  # 0 between two tries
             if len(self._pids[name] - {0}) >= STARTS_TO_GIVE_UP:
                 log = self._plan.var / "log" / f"{name}.log"
-                raise CannotStart(f"{name} keeps ending: {last_line(log.read_text(errors='replace'))} ({log})")
+                raise CannotStart(f"{name} keeps ending: {last_line(log)} ({log})")
 
     def all_healthy(self) -> bool:
         now = states(self._plan.sockets)
@@ -54,8 +52,3 @@ class Watch:
             return httpx.get(self._plan.url_of(name) + HEALTH[name], timeout=5, trust_env=False).is_success
         except httpx.HTTPError:
             return False
-
-
-def last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it wrote nothing"

@@ -1,0 +1,49 @@
+# Remit. `make` alone lists the targets; README.md tells the story.
+
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+PORT ?= 8000
+# AS is make's own name for the assembler.
+ifeq ($(origin AS),default)
+AS := maya@northwind.example
+endif
+export PORT AS SAY JSON
+
+.PHONY: help setup demo test chat verify bench lint format
+
+help: ## List the targets
+	@echo 'make TARGET, one of:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install both environments (done by the others when needed)
+	@deploy/setup.sh service bot
+
+demo: setup ## Run everything with demo data (PORT=8000, RESET=1 for fresh data; Ctrl-C stops it)
+	@exec $(PYTHON) -m remit up --demo --tied $(if $(RESET),--reset)
+
+test: setup ## Run all tests (ARGS="tests/billing -k quote" for some)
+	@$(PYTHON) -m remit train
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|yes" JSON=1)
+	@deploy/setup.sh service
+	@exec $(PYTHON) -m remit chat
+
+verify: ## Check every invariant of the running stack's books
+	@deploy/setup.sh service
+	@exec $(PYTHON) -m remit verify
+
+bench: setup ## Measure against stock Rasa; one JSON document
+	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+lint: setup ## Style, types, layers, dialogue data
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check --quiet .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-cache
+	@bot/.venv/bin/python -m bot train --check
+
+format: ## Put the style right
+	@deploy/setup.sh service
+	@$(PYTHON) -m ruff check --quiet --fix .
+	@$(PYTHON) -m ruff format .
