@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, any_, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
 
 from billing.allocation import OpenInvoice
@@ -14,33 +15,40 @@ from billing.models import Invoice
 from billing.money import Money
 
 
-class Row(NamedTuple):
-    """`amount_minor` that an invoice takes; negative gives it back."""
+class NewRow(NamedTuple):
+    """`amount_minor` that an invoice takes under a ledger transaction; negative gives it back."""
 
     invoice_id: int
     amount_minor: int
     payment_id: int | None
     credit_id: int | None
+    transaction_id: int
 
 
 def open_invoices(session: Session, account_id: int) -> list[OpenInvoice]:
     """What is still open, oldest first (by due date, then id)."""
-    return _open_invoices(session, account_id, lock=False)
+    rows = session.execute(_OPEN.where(Invoice.account_id == account_id))
+    return [_open_invoice(row) for row in rows]
 
 
-def lock_open_invoices(session: Session, account_id: int) -> list[OpenInvoice]:
-    """The same, with their rows locked to the end of the transaction."""
-    return _open_invoices(session, account_id, lock=True)
+def lock_open_invoices(session: Session, account_ids: Collection[int]) -> dict[int, list[OpenInvoice]]:
+    """The same by account, with their rows locked to the end of the transaction."""
+    invoices: dict[int, list[OpenInvoice]] = {}
+    of_these = Invoice.account_id == any_(literal(list(account_ids), ARRAY(BIGINT)))
+    for row in session.execute(_OPEN.where(of_these).with_for_update()):
+        invoices.setdefault(row.account_id, []).append(_open_invoice(row))
+    return invoices
 
 
-def _open_invoices(session: Session, account_id: int, *, lock: bool) -> list[OpenInvoice]:
-    query = (
-        select(Invoice.id, Invoice.number, Invoice.due_on, Invoice.open_minor, Invoice.currency)
-        .where(Invoice.account_id == account_id, Invoice.open_minor > 0)
-        .order_by(Invoice.due_on, Invoice.id)
-    )
-    rows = session.execute(query.with_for_update() if lock else query)
-    return [OpenInvoice(row.id, row.number, row.due_on, Money(row.open_minor, row.currency)) for row in rows]
+_OPEN = (
+    select(Invoice.id, Invoice.account_id, Invoice.number, Invoice.due_on, Invoice.open_minor, Invoice.currency)
+    .where(Invoice.open_minor > 0)
+    .order_by(Invoice.due_on, Invoice.id)
+)
+
+
+def _open_invoice(row: Row[int, int, str, date, int, str]) -> OpenInvoice:
+    return OpenInvoice(row.id, row.number, row.due_on, Money(row.open_minor, row.currency))
 
 
 _UPDATE_INVOICES = text("""
@@ -48,33 +56,30 @@ _UPDATE_INVOICES = text("""
       from (select invoice_id, sum(amount) as amount
               from unnest(cast(:invoice_ids as bigint[]), cast(:amounts as bigint[])) as u(invoice_id, amount)
              group by invoice_id) a
-     where i.id = a.invoice_id and i.account_id = :account_id
+     where i.id = a.invoice_id
 """)
+# Account and currency are the invoice's; the keys to payment and lot refuse the row where theirs are others.
 _INSERT = text("""
-    insert into allocations (account_id, currency, transaction_id, at, invoice_id, amount_minor, payment_id, credit_id)
-    select :account_id, :currency, :transaction_id, :at, u.*
-      from unnest(cast(:invoice_ids as bigint[]), cast(:amounts as bigint[]),
-                  cast(:payment_ids as bigint[]), cast(:credit_ids as bigint[])) as u
+    insert into allocations (account_id, currency, at, invoice_id, amount_minor, payment_id, credit_id, transaction_id)
+    select i.account_id, i.currency, :at, u.invoice_id, u.amount, u.payment_id, u.credit_id, u.transaction_id
+      from unnest(cast(:invoice_ids as bigint[]), cast(:amounts as bigint[]), cast(:payment_ids as bigint[]),
+                  cast(:credit_ids as bigint[]), cast(:transaction_ids as bigint[]))
+           with ordinality as u(invoice_id, amount, payment_id, credit_id, transaction_id, place)
+      join invoices i on i.id = u.invoice_id
+     order by u.place
 """)
 
 
-def write(
-    session: Session, account_id: int, currency: str, transaction_id: int, rows: Sequence[Row], *, now: datetime
-) -> None:
+def write(session: Session, rows: Sequence[NewRow], *, now: datetime) -> None:
     """Moves open to applied on the invoices and records who paid what; two statements."""
     if not rows:
         return
-    values = {
-        "account_id": account_id,
-        "invoice_ids": [r.invoice_id for r in rows],
-        "amounts": [r.amount_minor for r in rows],
-    }
+    values = {"invoice_ids": [r.invoice_id for r in rows], "amounts": [r.amount_minor for r in rows]}
     session.execute(_UPDATE_INVOICES, values)
-    values |= {
-        "currency": currency,
-        "transaction_id": transaction_id,
+    sources = {
         "at": now,
         "payment_ids": [r.payment_id for r in rows],
         "credit_ids": [r.credit_id for r in rows],
+        "transaction_ids": [r.transaction_id for r in rows],
     }
-    session.execute(_INSERT, values)
+    session.execute(_INSERT, values | sources)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from billing import credits, ledger
+from billing import ledger
 from billing.allocations import open_invoices
+from billing.booking import apply_credit
 from billing.models import Credit, Invoice, Payment, Refund
 from billing.money import Money
 from billing.payment_states import NOT_ATTEMPTED
 
-__all__ = ["HistoryLine", "history", "issue_invoice", "open_invoices"]
+__all__ = ["HistoryLine", "InvoiceDraft", "history", "issue_invoice", "issue_invoices", "open_invoices"]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDraft:
+    """An invoice of `total` (> 0) that is to be issued."""
+
+    account_id: int
+    external_id: str
+    number: str
+    total: Money
+    issued_on: date
+    due_on: date
 
 
 def issue_invoice(
@@ -29,23 +43,45 @@ def issue_invoice(
     now: datetime,
 ) -> Invoice:
     """Books a new invoice of `total` (> 0) and lets the account's credit pay what it can of it."""
-    invoice = Invoice(
-        account_id=account_id,
-        external_id=external_id,
-        number=number,
-        currency=total.currency,
-        total_minor=total.minor,
-        open_minor=total.minor,
-        issued_on=issued_on,
-        due_on=due_on,
-    )
-    session.add(invoice)
-    session.flush()
-    entries = [ledger.debit("receivable", total, invoice.id), ledger.credit("revenue", total)]
-    ledger.post(session, kind="invoice_issued", account_id=account_id, entries=entries, now=now)
-    credits.apply_to_open_invoices(session, account_id, now=now)
-    session.refresh(invoice)
-    return invoice
+    draft = InvoiceDraft(account_id, external_id, number, total, issued_on, due_on)
+    (invoice_id,) = issue_invoices(session, [draft], now=now)
+    apply_credit(session, [account_id], now=now)
+    return session.get_one(Invoice, invoice_id, populate_existing=True)
+
+
+def issue_invoices(session: Session, drafts: Sequence[InvoiceDraft], *, now: datetime) -> list[int]:
+    """Books any number of new invoices in a few statements; their ids in the order of `drafts`.
+
+    Credit is not applied yet: that is one call for all of their accounts, `booking.apply_credit`.
+    """
+    if not drafts:
+        return []
+    ids = session.scalars(
+        insert(Invoice).returning(Invoice.id, sort_by_parameter_order=True),
+        [
+            {
+                "account_id": draft.account_id,
+                "external_id": draft.external_id,
+                "number": draft.number,
+                "currency": draft.total.currency,
+                "total_minor": draft.total.minor,
+                "open_minor": draft.total.minor,
+                "issued_on": draft.issued_on,
+                "due_on": draft.due_on,
+            }
+            for draft in drafts
+        ],
+    ).all()
+    postings = [
+        ledger.Posting(
+            "invoice_issued",
+            draft.account_id,
+            [ledger.debit("receivable", draft.total, invoice_id), ledger.credit("revenue", draft.total)],
+        )
+        for invoice_id, draft in zip(ids, drafts, strict=True)
+    ]
+    ledger.post_many(session, postings, now=now)
+    return list(ids)
 
 
 @dataclass(frozen=True, slots=True)

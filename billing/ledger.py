@@ -22,7 +22,6 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.models import LedgerTransaction
 from billing.money import Money
 
 
@@ -42,13 +41,31 @@ def credit(ledger_account: str, amount: Money, invoice_id: int | None = None) ->
     return Entry(ledger_account, "credit", amount, invoice_id)
 
 
-# One statement however many entries: the trigger that refuses imbalance looks at whole statements.
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One transaction to be written. `account_id` None: money of nobody known."""
+
+    kind: str
+    account_id: int | None
+    entries: Sequence[Entry]
+    payment_id: int | None = None
+
+
+# Two statements however many transactions: the trigger that refuses imbalance looks at whole statements.
+_INSERT_TRANSACTIONS = text("""
+    insert into ledger_transactions (kind, account_id, currency, payment_id, at)
+    select t.kind, t.account_id, t.currency, t.payment_id, :at
+      from unnest(cast(:kinds as text[]), cast(:account_ids as bigint[]), cast(:currencies as text[]),
+                  cast(:payment_ids as bigint[])) with ordinality as t(kind, account_id, currency, payment_id, place)
+     order by t.place
+    returning id
+""")
 _INSERT_ENTRIES = text("""
     insert into ledger_entries
            (transaction_id, account_id, currency, ledger_account, invoice_id, direction, amount_minor)
-    select :transaction_id, cast(:account_id as bigint), :currency, e.*
-      from unnest(cast(:ledger_accounts as text[]), cast(:invoice_ids as bigint[]),
-                  cast(:directions as text[]), cast(:amounts as bigint[])) as e
+    select * from unnest(cast(:transaction_ids as bigint[]), cast(:account_ids as bigint[]),
+                         cast(:currencies as text[]), cast(:ledger_accounts as text[]),
+                         cast(:invoice_ids as bigint[]), cast(:directions as text[]), cast(:amounts as bigint[]))
 """)
 
 
@@ -65,21 +82,36 @@ def post(
 
     The database raises IntegrityError when debits and credits differ.
     """
-    entries = [e for e in entries if e.amount]
-    currency = entries[0].amount.currency
-    transaction = LedgerTransaction(kind=kind, account_id=account_id, currency=currency, payment_id=payment_id, at=now)
-    session.add(transaction)
+    return post_many(session, [Posting(kind, account_id, entries, payment_id)], now=now)[0]
+
+
+def post_many(session: Session, postings: Sequence[Posting], *, now: datetime) -> list[int]:
+    """The same for any number of transactions, still in two statements; the ids in the order of `postings`."""
+    if not postings:
+        return []
     session.flush()
+    ids = session.scalars(
+        _INSERT_TRANSACTIONS,
+        {
+            "kinds": [p.kind for p in postings],
+            "account_ids": [p.account_id for p in postings],
+            "currencies": [p.entries[0].amount.currency for p in postings],
+            "payment_ids": [p.payment_id for p in postings],
+            "at": now,
+        },
+    ).all()
+    ids = sorted(ids)  # identities are drawn in the order of `place`; RETURNING promises no order
+    rows = [(i, p, e) for i, p in zip(ids, postings, strict=True) for e in p.entries if e.amount]
     session.execute(
         _INSERT_ENTRIES,
         {
-            "transaction_id": transaction.id,
-            "account_id": account_id,
-            "currency": currency,
-            "ledger_accounts": [e.ledger_account for e in entries],
-            "invoice_ids": [e.invoice_id for e in entries],
-            "directions": [e.direction for e in entries],
-            "amounts": [e.amount.minor for e in entries],
+            "transaction_ids": [i for i, _, _ in rows],
+            "account_ids": [p.account_id for _, p, _ in rows],
+            "currencies": [e.amount.currency for _, _, e in rows],
+            "ledger_accounts": [e.ledger_account for _, _, e in rows],
+            "invoice_ids": [e.invoice_id for _, _, e in rows],
+            "directions": [e.direction for _, _, e in rows],
+            "amounts": [e.amount.minor for _, _, e in rows],
         },
     )
-    return transaction.id
+    return list(ids)

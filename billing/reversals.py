@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from billing import allocations, credits, ledger
+from billing import allocations, booking, credits, ledger
 from billing.models import Allocation, Credit, Payment
 from billing.money import Money
 
@@ -56,10 +56,10 @@ def give_back(session: Session, payment: Payment, amount: Money, *, reopen_invoi
     payment.allocated_minor -= amount.minor - from_credit
     payment.refunded_minor += amount.minor
     session.flush()
-    rows = [allocations.Row(p.invoice_id, -p.amount_minor, payment.id, p.credit_id) for p in pieces]
-    allocations.write(session, payment.account_id, payment.currency, transaction_id, rows, now=now)
+    rows = [allocations.NewRow(p.invoice_id, -p.amount_minor, payment.id, p.credit_id, transaction_id) for p in pieces]
+    allocations.write(session, rows, now=now)
     if reopen_invoices:
-        credits.apply_to_open_invoices(session, payment.account_id, now=now)
+        booking.apply_credit(session, [payment.account_id], now=now)
     else:
         _write_off(session, pieces)
 
@@ -77,19 +77,9 @@ def take_again(session: Session, payment: Payment, amount: Money, *, now: dateti
     )
     payment.refunded_minor -= amount.minor
     payment.unapplied_minor += amount.minor
-    session.add(
-        Credit(
-            account_id=payment.account_id,
-            currency=amount.currency,
-            payment_id=payment.id,
-            amount_minor=amount.minor,
-            remaining_minor=amount.minor,
-            reason=payment.reference,
-            created_at=now,
-        )
-    )
+    session.add(credits.lot_of_payment(payment, amount, now=now))
     session.flush()
-    credits.apply_to_open_invoices(session, payment.account_id, now=now)
+    booking.apply_credit(session, [payment.account_id], now=now)
 
 
 def _shrink_lots(session: Session, payment: Payment, wanted_minor: int) -> int:

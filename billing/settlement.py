@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing import allocations, credits, ledger, notices, outbox
+from billing import ledger, notices, outbox
 from billing import operator_queue as queue
-from billing.allocation import plan
+from billing.booking import MoneyIn, book_money
 from billing.config import Settings
 from billing.gateways.base import GatewayPayment, MethodInfo
-from billing.models import Attempt, Credit, Payment, PaymentMethod, Quote
-from billing.money import Money, total
+from billing.models import Attempt, Payment, PaymentMethod, Quote
 from billing.payment_records import change_state, latest_attempt, lock_payment
 from billing.payment_states import (
     CANCELED,
@@ -100,7 +99,7 @@ def _book_capture(
     """Books what the gateway verifiably took. False when it is booked already."""
     if payment.state == SUCCEEDED:
         return False
-    captured = seen.captured or seen.amount
+    captured = seen.captured if seen.captured is not None else seen.amount
     before = payment.state
     if captured.currency != payment.currency:
         entries = [ledger.debit("gateway", captured), ledger.credit("suspense", captured)]
@@ -111,55 +110,13 @@ def _book_capture(
     else:
         if captured != payment.amount:
             queue.add(session, "capture_differs", f"captured {captured}, quoted {payment.amount}", now, payment.id)
-        book_money(session, payment, captured, source="gateway", now=now)
+        quote = session.get(Quote, payment.quote_id) if payment.quote_id is not None else None
+        arrival = MoneyIn(payment, captured, first=quote.invoice_id if quote is not None else None)
+        book_money(session, [arrival], source="gateway", now=now)
     if before in FINAL_STATES:
         queue.add(session, "capture_unexpected", f"captured {captured} when we had {before}", now, payment.id)
     change_state(session, payment, SUCCEEDED, cause=cause, actor=actor, now=now, captured=True)
     return True
-
-
-def book_money(session: Session, payment: Payment, captured: Money, *, source: str, now: datetime) -> None:
-    """Allocates `captured`: a named invoice first, then the oldest; what nobody takes becomes credit.
-
-    The account's older credit is used up along the way. `source` is the ledger account that the money came through.
-    The number of statements does not depend on the number of invoices.
-    """
-    lots = credits.lots_with_money(session, payment.account_id)
-    held = total((Money(lot.remaining_minor, lot.currency) for lot in lots), captured.currency)
-    invoices = allocations.lock_open_invoices(session, payment.account_id)
-    named = session.get(Quote, payment.quote_id) if payment.quote_id is not None else None
-    planned = plan(captured, held, invoices, first=named.invoice_id if named else None)
-    transaction_id = ledger.post(
-        session,
-        kind="payment",
-        account_id=payment.account_id,
-        entries=[
-            ledger.debit(source, captured),
-            *(ledger.credit("receivable", share.amount, share.invoice_id) for share in planned.payment_shares),
-            ledger.credit("customer_credit", planned.excess),
-        ],
-        now=now,
-        payment_id=payment.id,
-    )
-    payment.captured_minor = captured.minor
-    payment.allocated_minor = captured.minor - planned.excess.minor
-    payment.unapplied_minor = planned.excess.minor
-    session.flush()
-    rows = [allocations.Row(s.invoice_id, s.amount.minor, payment.id, None) for s in planned.payment_shares]
-    allocations.write(session, payment.account_id, captured.currency, transaction_id, rows, now=now)
-    if planned.excess:
-        session.add(
-            Credit(
-                account_id=payment.account_id,
-                currency=captured.currency,
-                payment_id=payment.id,
-                amount_minor=planned.excess.minor,
-                remaining_minor=planned.excess.minor,
-                reason=payment.reference,
-                created_at=now,
-            )
-        )
-    credits.use_credit(session, payment.account_id, lots, planned.credit_shares, now=now)
 
 
 def _remember_method(session: Session, payment: Payment, info: MethodInfo, attempt: Attempt) -> int:
