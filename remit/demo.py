@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import sessionmaker
 
 import assistant.models  # noqa: F401 fills the metadata, so that its tables are wiped too
 from billing.config import Settings
 from billing.context import Context, make_context
-from billing.database import Base
+from billing.database import Base, make_engine
+from billing.imports import import_file
 from billing.methods import sync_methods
 from billing.models import Account
 from remit.errors import DemoRefused
@@ -40,17 +42,19 @@ def reset_demo(settings: Settings, file: Path = DEMO_FILE) -> None:
     if not settings.sandbox_enabled:
         raise DemoRefused("demo commands work with the sandbox only (SANDBOX_ENABLED), and it is off: nothing was done")
     context = make_context(settings, pool_size=1)
-    _again_after_deadlock(lambda: _wipe_and_import(context, file))
+    today = datetime.now(ZoneInfo(settings.time_zone)).date()
+    with make_engine(settings.database_url, pool_size=1).connect() as connection:
+        _again_after_deadlock(lambda: _wipe_and_import(connection, file, today))
     _reset_bank(settings)
     _take_methods_over(context)
 
 
-def _wipe_and_import(context: Context, file: Path) -> None:
-    from billing.imports import import_file  # noqa: PLC0415
-
-    with context.sessions.begin() as session:
-        _wipe(session)
-        import_file(session, file, today=date.today(), now=context.now())  # noqa: DTZ011 the file says "today-60d"
+def _wipe_and_import(connection: Connection, file: Path, today: date) -> None:
+    with connection.begin():
+        _wipe(connection)
+        # Sessions that join the transaction: what the importer commits is a savepoint of it.
+        sessions = sessionmaker(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+        import_file(sessions, file, today=today, now=datetime.now(UTC))
 
 
 def _again_after_deadlock(work: Callable[[], None]) -> None:
@@ -66,16 +70,16 @@ def _again_after_deadlock(work: Callable[[], None]) -> None:
     work()
 
 
-def _wipe(session: Session) -> None:
+def _wipe(connection: Connection) -> None:
     """Empties our tables, the append-only ones too: this is the one place where their triggers are put aside."""
     names = [table.name for table in Base.metadata.sorted_tables]
-    session.execute(text(f"lock table {', '.join(names)} in access exclusive mode"))  # what is under way finishes first
+    connection.execute(text(f"lock table {', '.join(names)} in access exclusive mode"))
     for name in names:
-        session.execute(text(f"alter table {name} disable trigger user"))
-    session.execute(text(f"truncate {', '.join(names)} restart identity"))
+        connection.execute(text(f"alter table {name} disable trigger user"))
+    connection.execute(text(f"truncate {', '.join(names)} restart identity"))
     for name in names:
-        session.execute(text(f"alter table {name} enable trigger user"))
-    session.execute(text("delete from procrastinate_jobs where status in ('todo', 'failed', 'succeeded')"))
+        connection.execute(text(f"alter table {name} enable trigger user"))
+    connection.execute(text("delete from procrastinate_jobs where status in ('todo', 'failed', 'succeeded')"))
 
 
 def _reset_bank(settings: Settings) -> None:

@@ -119,8 +119,6 @@ def make_plan(
     environments |= {
         "postgres": {**common, "POSTGRES_PASSWORD": secrets["POSTGRES_PASSWORD"]},
         "bot": {**common, **_bot_settings(given, secrets, ports, postgres)},
-        "edge": {**of_service, "PORT": str(ports.edge)}
-        | {name: given[name] for name in ("EDGE_HOST", "EDGE_THREADS") if given.get(name)},
     }
     if sandbox:  # REMIT_VAR: its "start over" runs `remit demo reset`, which finds the settings by itself
         of_sandbox = _sandbox_settings(given, service, secrets, ports, postgres)
@@ -148,7 +146,6 @@ def _service_settings(
     address = f"http://127.0.0.1:{ports.edge}"
     ours = {
         "BOT_URL": f"http://127.0.0.1:{ports.bot}",
-        "ACTIONS_PORT": str(ports.actions),
         "PUBLIC_URL": address,
         "BOT_TOKEN": secrets["BOT_TOKEN"],
         "ACTIONS_TOKEN": secrets["ACTIONS_TOKEN"],
@@ -166,7 +163,8 @@ def _service_settings(
             "SMTP_URL": f"smtp://127.0.0.1:{ports.smtp}",
         }
     names = [name.upper() for name in Settings.model_fields]
-    return ours | {name: given[name] for name in names if given.get(name)}
+    asked = {name: given[name] for name in names if given.get(name)}
+    return ours | asked | {"PORT": str(ports.edge), "ACTIONS_PORT": str(ports.actions)}
 
 
 def _bot_settings(
@@ -180,8 +178,7 @@ def _bot_settings(
     }
     if postgres:
         ours["BOT_DATABASE_URL"] = postgres.url("remit_bot", secrets["BOT_DB_PASSWORD"], DATABASE)
-    names = (*ours, "BOT_DATABASE_URL", "BOT_REDIS_URL", "BOT_MODEL")
-    return ours | {name: given[name] for name in names if given.get(name)}
+    return ours | {name: given[name] for name in given if given[name] and (name in ours or name.startswith("BOT_"))}
 
 
 def _sandbox_settings(
@@ -204,5 +201,4 @@ def _sandbox_settings(
     }
     if postgres:
         ours["SANDBOX_DATABASE_URL"] = postgres.url("remit_sandbox", secrets["SANDBOX_DB_PASSWORD"], DATABASE)
-    names = (*ours, "SANDBOX_DATABASE_URL", "SANDBOX_HANG_S")
-    return ours | {name: given[name] for name in names if given.get(name)}
+    return ours | {name: given[name] for name in given if given[name] and (name in ours or name.startswith("SANDBOX_"))}
