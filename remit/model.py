@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -29,8 +30,8 @@ def train(steps: Steps, log: Path, stop: threading.Event) -> None:
 
 
 def last_line(log: Path) -> str:
-    """A program's last words."""
-    lines = (
-        [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
-    )
-    return lines[-1] if lines else "it wrote nothing"
+    """A program's last words: its last error if it names one, else the last line."""
+    written = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line.strip() for line in written.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Refused): ", line)]
+    return (errors or lines or ["it wrote nothing"])[-1]

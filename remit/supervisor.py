@@ -14,6 +14,7 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from remit.child import end_with_parent
+from remit.errors import NotRunning
 from remit.folders import ROOT
 
 STOP_S = 90  # the sum of the patience in the supervisor file, and some
@@ -24,10 +25,15 @@ class SupervisorDied(Exception):
 
 
 def ask(sockets: Path, method: str, *arguments: object) -> Any:
-    """One call to the supervisor (its XML-RPC, on a socket that only our own user may open)."""
+    """One call to the supervisor (its XML-RPC, on a socket that only our own user may open). Raises NotRunning."""
     transport = SupervisorTransport(serverurl=f"unix://{sockets / 'supervisor.sock'}")  # type: ignore[no-untyped-call]
-    with ServerProxy("http://127.0.0.1", transport=transport) as server:
-        return getattr(server.supervisor, method)(*arguments)
+    try:
+        with ServerProxy("http://127.0.0.1", transport=transport) as server:
+            return getattr(server.supervisor, method)(*arguments)
+    except Fault as fault:
+        if fault.faultCode == Faults.SHUTDOWN_STATE:
+            raise NotRunning("Remit is stopping just now") from None
+        raise
 
 
 def states(sockets: Path) -> dict[str, dict[str, Any]]:
