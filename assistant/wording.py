@@ -129,6 +129,11 @@ def write(value: object, language: str, channel: str) -> str:
             raise TypeError(f"{type(value).__name__} has no wording")
 
 
+def either(items: Sequence[object], language: str, channel: str) -> str:
+    """ "A, B or C": what can be chosen from."""
+    return format_list([write(item, language, channel) for item in items], style="or", locale=LOCALES[language])
+
+
 def _money(amount: Money, language: str, channel: str) -> str:
     size = amount if amount.minor >= 0 else -amount
     if channel == "voice":
@@ -143,15 +148,16 @@ def _spoken(amount: Money, language: str) -> str:
     whole, cents = divmod(amount.minor, 10 ** get_currency_precision(amount.currency))
     parts = []
     if whole or not cents:
-        parts.append(say(_counted("spoken_dollar", whole, language), language, "voice", count=whole))
+        parts.append(counted("spoken_dollar", whole, language, "voice"))
     if cents:
-        parts.append(say(_counted("spoken_cent", cents, language), language, "voice", count=cents))
+        parts.append(counted("spoken_cent", cents, language, "voice"))
     return parts[0] if len(parts) == 1 else say("spoken_sum", language, "voice", dollars=parts[0], cents=parts[1])
 
 
-def _counted(key: str, count: int, language: str) -> str:
-    """The key's form for a number of things: French has one dollar for 0 and 1, English for 1 alone."""
-    return f"{key}_one" if Locale.parse(LOCALES[language]).plural_form(count) == "one" else f"{key}_many"
+def counted(key: str, count: int, language: str, channel: str) -> str:
+    """A number of things, in the right form: French has one dollar for 0 and 1, English for 1 alone."""
+    is_one = Locale.parse(LOCALES[language]).plural_form(count) == "one"
+    return say(f"{key}_one" if is_one else f"{key}_many", language, channel, count=count)
 
 
 def _day(day: date, language: str, channel: str) -> str:

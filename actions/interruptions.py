@@ -1,7 +1,8 @@
-"""Writes data/rules/interruptions.yml: a question in the middle of a payment is answered, then the payment goes on.
+"""The questions that may come in the middle of a payment: answered, then the payment goes on where it was.
 
-Rasa wants one rule for each; they differ in two words. What a question is answered with outside a payment (the other
-rule files) answers it inside, too. `python data/interruptions.py` writes the file; tests/actions checks that it is up to date.
+Rasa wants one rule for each, and they differ in two words: `python -m actions.interruptions` writes them all to
+data/rules/interruptions.yml, with the action that answers the same question outside a payment. A test checks that the
+file is up to date. Every other intent is the form's own business: an amount, a card, a yes, a no, giving up.
 """
 
 from __future__ import annotations
@@ -10,10 +11,6 @@ from pathlib import Path
 
 import yaml
 
-RULES = Path(__file__).parent / "rules"
-OUTPUT = RULES / "interruptions.yml"
-
-# Everything else is the form's own business: an amount, a card, a yes, a no, giving up, or not being understood.
 INTERRUPTIONS = (
     "balance",
     "bot_challenge",
@@ -34,18 +31,19 @@ INTERRUPTIONS = (
     "thanks",
 )
 
-HEADER = "# Written by data/interruptions.py; change the list there.\n"
+RULES = Path(__file__).parents[1] / "data" / "rules"
+OUTPUT = RULES / "interruptions.yml"
+HEADER = "# Written by `python -m actions.interruptions`; the list stands there.\n"
 
 
 def answers() -> dict[str, str]:
-    """The action with which each intent is answered outside a payment."""
+    """The action with which each intent is answered outside a payment, from the rule files."""
     found: dict[str, str] = {}
     for path in sorted(RULES.glob("*.yml")):
         if path == OUTPUT:
             continue
         for rule in yaml.safe_load(path.read_text("utf-8"))["rules"]:
-            intent = rule["steps"][0].get("intent")
-            if intent:
+            if intent := rule["steps"][0].get("intent"):
                 found[intent] = rule["steps"][1]["action"]
     return found
 
@@ -65,7 +63,7 @@ def render() -> str:
         }
         for intent in INTERRUPTIONS
     ]
-    return HEADER + yaml.safe_dump({"version": "3.1", "rules": rules}, sort_keys=False, allow_unicode=True, width=120)
+    return HEADER + yaml.safe_dump({"version": "3.1", "rules": rules}, sort_keys=False, width=120)
 
 
 if __name__ == "__main__":

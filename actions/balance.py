@@ -1,0 +1,113 @@
+"""What is owed, when it is due, what is late, and why the balance is what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk.events import EventType
+
+from actions.task import Task
+from actions.turn import Turn
+from assistant.cards import pay_button
+from assistant.wording import FEW, name_invoices
+from billing.accounts import Position
+from billing.invoices import open_invoices
+from billing.payment_records import latest_payment, payment_under_way
+from billing.payment_states import SUCCEEDED
+
+
+def offers(turn: Turn, position: Position) -> list[dict[str, Any]]:
+    """The whole balance, and what is late of it if that is less."""
+    if not position.outstanding:
+        return []
+    buttons = [pay_button(position.outstanding, *turn.place)]
+    if position.past_due and position.past_due < position.outstanding:
+        buttons.append(pay_button(position.past_due, *turn.place, key="button_pay_past_due"))
+    return buttons
+
+
+def tell_balance(turn: Turn, position: Position) -> str:
+    """One sentence: what is owed, and the most pressing date about it."""
+    if not position.outstanding:
+        return turn.word("balance_credit" if position.balance else "balance_zero", balance=position.balance)
+    if position.past_due:
+        return turn.word("balance_past_due", balance=position.balance, past_due=position.past_due)
+    return turn.word("balance_due", balance=position.balance, due=position.next_due)
+
+
+class ActionBalance(Task):
+    called = "action_balance"
+
+    def answer(self, turn: Turn) -> list[EventType]:
+        position = turn.position()
+        turn.say(tell_balance(turn, position), buttons=offers(turn, position), card=turn.cards.balance(position))
+        return []
+
+
+class ActionDueDate(Task):
+    called = "action_due_date"
+
+    def answer(self, turn: Turn) -> list[EventType]:
+        position = turn.position()
+        if not position.outstanding:
+            turn.say(turn.word("due_none"), tell_balance(turn, position))
+            return []
+        invoices = open_invoices(turn.session, turn.account_id)
+        late = [invoice for invoice in invoices if invoice.due_on < turn.today]
+        coming = invoices[len(late) :]
+        texts = []
+        if late:
+            texts.append(turn.word("due_passed", past_due=position.past_due, since=late[0].due_on))
+        if coming:
+            following = coming[0]
+            texts.append(turn.word("due_next", number=following.number, amount=following.open, due=following.due_on))
+        turn.say(*texts, buttons=offers(turn, position), card=turn.cards.balance(position))
+        return []
+
+
+class ActionOverdue(Task):
+    called = "action_overdue"
+
+    def answer(self, turn: Turn) -> list[EventType]:
+        position = turn.position()
+        late = [i.number for i in open_invoices(turn.session, turn.account_id) if i.due_on < turn.today]
+        if not late:
+            turn.say(turn.word("overdue_none"), tell_balance(turn, position))
+            return []
+        invoices = name_invoices(late, *turn.place)
+        buttons = (
+            [pay_button(min(position.past_due, position.outstanding), *turn.place)] if position.outstanding else []
+        )
+        turn.say(turn.word("overdue_some", past_due=position.past_due, invoices=invoices), buttons=buttons)
+        return []
+
+
+class ActionExplainBalance(Task):
+    """The open invoices, credit, and the payments that do or do not count yet."""
+
+    called = "action_explain_balance"
+
+    def answer(self, turn: Turn) -> list[EventType]:
+        position = turn.position()
+        texts = [self._invoices(turn, position)]
+        if position.credit:
+            key = "explain_credit" if position.open else "explain_credit_only"
+            texts.append(turn.word(key, credit=position.credit))
+        if pending := payment_under_way(turn.session, turn.account_id):
+            texts.append(turn.word("explain_pending", amount=pending.amount))
+        elif (latest := latest_payment(turn.session, turn.account_id)) and latest.state == SUCCEEDED:
+            on = turn.local(latest.decided_at or latest.created_at).date()
+            texts.append(turn.word("explain_last_payment", amount=latest.amount, on=on))
+        turn.say(*texts, buttons=offers(turn, position), card=turn.cards.balance(position))
+        return []
+
+    @staticmethod
+    def _invoices(turn: Turn, position: Position) -> str:
+        invoices = open_invoices(turn.session, turn.account_id)
+        if not invoices:
+            return turn.word("explain_nothing_open", balance=position.balance)
+        if len(invoices) > FEW:
+            names = name_invoices([i.number for i in invoices], *turn.place)
+            return turn.word("explain_many", balance=position.balance, invoices=names)
+        lines = [turn.word("explain_invoice", number=i.number, amount=i.open, due=i.due_on) for i in invoices]
+        return turn.word("explain_few", balance=position.balance, lines=lines)

@@ -1,0 +1,56 @@
+"""What became of the last payment, and why a card may have been declined."""
+
+from __future__ import annotations
+
+from rasa_sdk.events import EventType
+
+from actions.task import Task
+from actions.turn import Turn
+from assistant.cards import button
+from assistant.outcomes import outcome_card, retry_buttons
+from billing.models import Payment
+from billing.payment_records import latest_payment
+from billing.payment_states import DECLINED, OPEN_STATES, SUCCEEDED
+from billing.receipts import receipt
+
+
+class ActionPaymentStatus(Task):
+    called = "action_payment_status"
+
+    def answer(self, turn: Turn) -> list[EventType]:
+        payment = latest_payment(turn.session, turn.account_id)
+        if payment is None:
+            turn.say(turn.word("status_none"))
+        elif payment.state in OPEN_STATES:
+            turn.outcome(payment)
+        else:
+            told = receipt(turn.session, payment.id, turn.today)
+            buttons = retry_buttons(told, *turn.place) if payment.state == DECLINED else []
+            turn.say(_finished(turn, payment), buttons=buttons, card=outcome_card(told, turn.principal.language))
+        return []
+
+
+def _finished(turn: Turn, payment: Payment) -> str:
+    on = turn.local(payment.decided_at or payment.created_at).date()
+    if payment.gateway == "elsewhere":
+        return turn.word("status_elsewhere", amount=payment.amount, on=on)
+    if payment.state == SUCCEEDED:
+        return turn.word("status_succeeded", amount=payment.amount, on=on, reference=payment.reference)
+    key = "status_declined" if payment.state == DECLINED else "outcome_canceled"
+    return turn.word(key, amount=payment.amount, on=on)
+
+
+class ActionDeclinedQuestion(Task):
+    called = "action_declined_question"
+
+    def answer(self, turn: Turn) -> list[EventType]:
+        payment = latest_payment(turn.session, turn.account_id)
+        if payment is None or payment.state != DECLINED:
+            turn.say(turn.word("declined_none"))
+            return []
+        told = receipt(turn.session, payment.id, turn.today)
+        buttons = retry_buttons(told, *turn.place)
+        if told.method is not None and told.method.state == "active":
+            buttons.append(button(turn.word("button_address"), "edit_method", method=str(told.method.id)))
+        turn.say(turn.word("declined_why"), buttons=buttons)
+        return []

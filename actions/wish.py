@@ -1,0 +1,204 @@
+"""What a customer has settled of a payment so far, and what their latest words add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from rasa_sdk.events import EventType
+
+from actions.turn import Turn, set_slots
+from assistant.amounts import Ambiguous, Exact, NoAmount, Relative, named_invoice, read_amount
+from assistant.method_choice import Chosen, MethodReading, NewCard, NoMethod, NoSuchMethod, OneOf, read_method
+from billing.accounts import get_account, usable_methods
+from billing.errors import AmountNotPositive, AmountNotWhole, AmountTooLarge
+from billing.invoices import open_invoices
+from billing.models import PaymentMethod
+from billing.money import Money
+from billing.quotes import check_amount
+
+AMOUNT, METHOD, CONFIRMATION = "payment_amount", "payment_method", "payment_confirmation"
+NEW = "new"
+NOTHING_SAID = NoMethod()
+CARD_MARKER = "⟦card⟧"  # what assistant.redact leaves in place of a card number
+
+
+@dataclass(frozen=True)
+class Wish:
+    """`invoice_id`: the one invoice that goes first. `methods`: what the account has saved, in the order shown."""
+
+    methods: Sequence[PaymentMethod]
+    amount: Money | None = None
+    method: PaymentMethod | None = None
+    new_card: bool = False
+    invoice_id: int | None = None
+
+    @classmethod
+    def of(cls, turn: Turn) -> Wish:
+        """What the conversation remembers, as far as it still exists."""
+        methods = usable_methods(turn.session, turn.account_id)
+        minor, method, invoice = (turn.slot(name) for name in (AMOUNT, METHOD, "payment_invoice"))
+        currency = get_account(turn.session, turn.account_id).currency
+        return cls(
+            methods=methods,
+            amount=Money(int(minor), currency) if minor else None,
+            method=next((m for m in methods if str(m.id) == method), None),
+            new_card=method == NEW,
+            invoice_id=int(invoice) if invoice else None,
+        )
+
+    def slots(self) -> list[EventType]:
+        return set_slots(
+            payment_amount=str(self.amount.minor) if self.amount is not None else None,
+            payment_method=str(self.method.id) if self.method is not None else NEW if self.new_card else None,
+            payment_invoice=str(self.invoice_id) if self.invoice_id is not None else None,
+        )
+
+    def with_method(self, method: PaymentMethod | None, *, new_card: bool = False) -> Wish:
+        return replace(self, method=method, new_card=new_card)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one message adds: an amount or what is wrong with it, a method or which ones it could be."""
+
+    amount: Money | None = None
+    invoice_id: int | None = None
+    problem: str | None = None  # finished words: why the amount cannot be taken
+    candidates: tuple[Money, ...] = ()  # amounts that the words fit
+    method: MethodReading = NOTHING_SAID
+    card_typed: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.amount or self.problem or self.candidates or self.card_typed or self.names_method)
+
+    @property
+    def names_method(self) -> bool:
+        return not isinstance(self.method, NoMethod)
+
+    def added_to(self, wish: Wish) -> Wish:
+        if self.amount is not None:
+            wish = replace(wish, amount=self.amount, invoice_id=self.invoice_id)
+        if isinstance(self.method, Chosen):
+            wish = wish.with_method(self.method.method)
+        if isinstance(self.method, NewCard) or self.card_typed:
+            wish = wish.with_method(None, new_card=True)
+        return wish
+
+
+def listen_to(turn: Turn, wish: Wish, asked: str | None) -> Said:
+    """Reads a pressed button, which is certain, or typed words, which are not. `asked` is the slot last asked for."""
+    if turn.button is not None:
+        return _pressed(turn, wish)
+    text = turn.text
+    if CARD_MARKER in text:
+        return Said(card_typed=True)
+    method = _method(turn, wish, asked)
+    if _is_about_method_alone(text, method):
+        return Said(method=method)
+    said = _amount(turn)
+    if asked == METHOD and said.nothing and isinstance(method, NoMethod) and turn.intent == "add_card":
+        method = NewCard()
+    return Said(said.amount, said.invoice_id, said.problem, said.candidates, method)
+
+
+def _pressed(turn: Turn, wish: Wish) -> Said:
+    data = turn.pressed
+    amount = None
+    if (minor := data.get("amount_minor")) is not None:
+        amount = Money(int(minor), get_account(turn.session, turn.account_id).currency)
+    method: MethodReading = NOTHING_SAID
+    if data.get("method") == NEW:
+        method = NewCard()
+    elif data.get("method") is not None:
+        found = next((m for m in wish.methods if str(m.id) == data["method"]), None)
+        method = Chosen(found) if found is not None else NoSuchMethod()
+    elif data.get("other"):
+        method = OneOf(tuple(m for m in wish.methods if str(m.id) != data.get("not")))
+    return Said(amount=amount, method=method)
+
+
+def _method(turn: Turn, wish: Wish, asked: str | None) -> MethodReading:
+    choices = (turn.slot("choices") or {}).get("methods") or []
+    offered = [m for m in wish.methods if m.id in choices] or wish.methods
+    digits = turn.text.strip()
+    names_ending = asked == CONFIRMATION and any(m.last4 == digits for m in wish.methods)
+    about_methods = asked == METHOD or turn.intent in ("choose_method", "add_card") or names_ending
+    reading = read_method(turn.text, wish.methods, offered=offered, current=wish.method, asked=about_methods)
+    if turn.intent == "add_card" and isinstance(reading, NoMethod | OneOf):
+        return NewCard()
+    if isinstance(reading, NoSuchMethod) and not about_methods:
+        return NoMethod()
+    return reading
+
+
+def _is_about_method_alone(text: str, method: MethodReading) -> bool:
+    """Bare digits that were understood as a card or a place in the list are no amount as well."""
+    bare = text.strip().rstrip(".!").replace(" ", "").isdigit()
+    return not isinstance(method, NoMethod) and (bare or not any(c.isdigit() for c in text))
+
+
+def _amount(turn: Turn) -> Said:
+    """Turns a reading of words into an amount of this account; refusals come as finished words."""
+    reading = read_amount(turn.text, turn.principal.language)
+    if number := named_invoice(turn.text):
+        return _of_invoice(turn, number, reading)
+    match reading:
+        case Exact(value, currency):
+            return _exact(turn, value, currency)
+        case Relative(base, minus):
+            return _relative(turn, base, minus)
+        case Ambiguous(candidates):
+            amounts = (_exact(turn, value, None).amount for value in candidates)
+            return Said(candidates=tuple(amount for amount in amounts if amount is not None))
+        case NoAmount():
+            return Said()
+
+
+def _exact(turn: Turn, value: Decimal, currency: str | None, invoice_id: int | None = None) -> Said:
+    own = get_account(turn.session, turn.account_id).currency
+    if currency not in (None, own):
+        return Said(problem=turn.word("amount_other_currency", currency=own))
+    try:
+        amount = Money.from_decimal(value, own)
+        check_amount(amount, turn.context.settings)
+    except AmountNotWhole:
+        return Said(problem=turn.word("amount_not_whole"))
+    except AmountNotPositive:
+        return Said(problem=turn.word("amount_not_positive"))
+    except AmountTooLarge as error:
+        return Said(problem=turn.word("amount_too_large", limit=Money(error.limit_minor, error.currency)))
+    return Said(amount=amount, invoice_id=invoice_id)
+
+
+def _relative(turn: Turn, base: str, minus: Decimal) -> Said:
+    """A share of what is owed. Half of an odd number of cents is rounded up; the quote says what came of it."""
+    position = turn.position()
+    owed = position.outstanding
+    if not owed:
+        return Said(problem=turn.word("nothing_owed", balance=position.balance))
+    if base == "oldest_invoice":
+        oldest = open_invoices(turn.session, turn.account_id)[0]
+        return Said(amount=oldest.open, invoice_id=oldest.id)
+    if base == "past_due" and not position.past_due:
+        return Said(problem=turn.word("overdue_none"))
+    shares = {
+        "full": owed,
+        "half": Money(-(-owed.minor // 2), owed.currency),
+        "past_due": min(position.past_due, owed),
+    }
+    if base in shares:
+        return Said(amount=shares[base])
+    less = _exact(turn, owed.decimal - minus, None)  # full_minus
+    return less if less.amount is not None else Said(problem=turn.word("amount_minus_too_much"))
+
+
+def _of_invoice(turn: Turn, number: str, reading: object) -> Said:
+    found = next((i for i in open_invoices(turn.session, turn.account_id) if i.number.upper() == number), None)
+    if found is None:
+        return Said(problem=turn.word("invoice_unknown", number=number))
+    if isinstance(reading, Exact):
+        return _exact(turn, reading.value, reading.currency, found.id)
+    return Said(amount=found.open, invoice_id=found.id)

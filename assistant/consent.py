@@ -1,0 +1,46 @@
+"""A typed yes that moves money has to be a clear one: the second look after the classifier's.
+
+The classifier learns from examples and can be wrong in new ways; this list cannot. What it stops is asked again, which
+costs a turn; what it let pass by mistake would cost money.
+"""
+
+from __future__ import annotations
+
+import re
+
+from assistant.folding import fold
+
+_WORD = re.compile(r"[a-z0-9]+")
+
+# Conditions, doubts, delays and denials, in English and French. One of them, and it is no clear yes.
+_HEDGES = frozenset(
+    """
+    but if unless except though although however wait hold later tomorrow tonight not no dont isn cannot cant won
+    wont maybe perhaps probably possibly guess think suppose unsure doubt hesitate might could should would before
+    after until only instead half part some less more change other another different why what when how which who
+    mais si sauf quoique attendez attends attendre tard demain pas non peut etre probablement possiblement suppose
+    doute hesite crois pense devrais pourrais avant apres jusqu seulement plutot moitie partie moins plus autre
+    pourquoi quoi quand comment combien quel quelle
+    """.split()  # noqa: SIM905  (a list literal would be a page long)
+)
+_HARMLESS = (
+    re.compile(r"\bwhy not\b|\bno (?:problem|worries|doubt|issues?)\b|\bpas de (?:probleme|souci)\b|\bpourquoi pas\b"),
+    re.compile(r"\bi (?:would|d) (?:like|love) (?:to|that)\b|\bthat would be (?:a )?(?:yes|good|great|fine|perfect)\b"),
+    re.compile(r"\bs'il (?:vous|te) plait\b|\bc'est (?:ca|bon|correct|parfait)\b"),
+)
+
+
+def is_clear_yes(text: str) -> bool:
+    """Is there a word in `text`, no question mark, and nothing that hedges, delays, asks or takes back?
+
+    To be asked only of what was understood as a yes: it looks for what speaks against it. An emoji, a number or silence
+    never is one.
+    """
+    folded = fold(text).text
+    if "?" in folded:
+        return False
+    for harmless in _HARMLESS:
+        folded = harmless.sub(" ", folded)
+    words = _WORD.findall(folded)
+    has_a_word = any(word.isalpha() for word in _WORD.findall(fold(text).text))
+    return has_a_word and not _HEDGES.intersection(words)
