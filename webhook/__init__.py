@@ -1,0 +1,55 @@
+"""The edge: the one process that listens to the outside. Flask, one blueprint a file, one guard a route."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from billing.config import Settings, get_settings
+from billing.context import Context, make_context
+from webhook.bot_client import BotClient
+from webhook.chat import chat
+from webhook.demo_proxy import demo_proxy
+from webhook.edge import EXTENSION, Edge
+from webhook.errors import register_errors
+from webhook.guards import register_guards
+from webhook.health import health
+from webhook.log import configure_logs
+from webhook.metrics import Metrics
+from webhook.pay_page import pay_page
+from webhook.rates import Rates
+from webhook.sandbox_events import sandbox_events
+from webhook.streams import Streams
+from webhook.turn_queue import TurnQueue
+
+POOL_SIZE = 20  # connections; a request holds one for a few milliseconds at a time
+
+
+def create_app(settings: Settings | None = None, context: Context | None = None) -> Flask:
+    """The edge as a WSGI application. Opens no connection and starts no thread before the first request."""
+    settings = settings or (context.settings if context is not None else get_settings())
+    context = context or make_context(settings, pool_size=POOL_SIZE)
+    configure_logs(settings.log_level)
+    app = Flask(__name__, static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no other origin has any business here, so there is no CORS
+    metrics = Metrics()
+    app.extensions[EXTENSION] = Edge(
+        settings=settings,
+        context=context,
+        metrics=metrics,
+        rates=Rates(settings.rate_limit_url),
+        bot=BotClient(settings),
+        queue=TurnQueue(context),
+        streams=Streams(context, metrics),
+    )
+    for blueprint in (chat, pay_page, health):
+        app.register_blueprint(blueprint)
+    if settings.sandbox_enabled:
+        app.register_blueprint(sandbox_events)
+        app.register_blueprint(demo_proxy)
+    register_errors(app)
+    register_guards(app, settings.request_limit)
+    if settings.trusted_proxies:
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    return app

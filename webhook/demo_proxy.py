@@ -1,0 +1,51 @@
+"""The sandbox's demo pages under our own address, while the sandbox is on; without it these routes do not exist."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import httpx
+from flask import Blueprint, Response, request
+
+from webhook.edge import edge
+from webhook.errors import Refused
+from webhook.guards import guarded, sandbox_visitor
+
+demo_proxy = Blueprint("demo_proxy", __name__)
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+TIMEOUT_S = 60.0  # starting the demo over imports its data again
+# What belongs to one connection (RFC 9110, 7.6.1), and what our own server writes.
+_HOP = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "server", "date"),
+    }
+)
+_http = httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
+
+
+@demo_proxy.route("/demo/", defaults={"path": ""}, methods=METHODS)
+@demo_proxy.route("/demo/<path:path>", methods=METHODS)
+@guarded(
+    who=sandbox_visitor,
+    summary="Demo page and its data (only with the sandbox)",
+    max_body=65_536,
+    answers={200: "*/*"},
+    refusals=("sandbox_down",),
+)
+def forward(path: str) -> Response:
+    if any(part in (".", "..") for part in path.replace("\\", "/").split("/")):
+        raise Refused("not_found")
+    try:
+        answer = _http.request(
+            request.method,
+            f"{edge().settings.sandbox_url}/demo/{quote(path)}",
+            params=request.query_string,
+            content=request.get_data(),
+            headers=[(name, value) for name, value in request.headers if name.lower() not in _HOP],
+        )
+    except httpx.HTTPError:
+        raise Refused("sandbox_down") from None
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _HOP]
+    return Response(answer.content, answer.status_code, headers)

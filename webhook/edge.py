@@ -1,0 +1,39 @@
+"""What the routes share: one object per app, made in `create_app` and found through `edge()`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from billing.config import Settings
+    from billing.context import Context
+    from webhook.bot_client import BotClient
+    from webhook.metrics import Metrics
+    from webhook.rates import Rates
+    from webhook.streams import Streams
+    from webhook.turn_queue import TurnQueue
+
+EXTENSION = "remit"
+
+
+@dataclass(frozen=True)
+class Edge:
+    settings: Settings
+    context: Context
+    metrics: Metrics
+    rates: Rates
+    bot: BotClient
+    queue: TurnQueue
+    streams: Streams
+
+    def close(self) -> None:
+        """Ends the streams and gives the connections back."""
+        self.streams.close()
+        self.bot.close()
+
+
+def edge() -> Edge:
+    return cast("Edge", current_app.extensions[EXTENSION])

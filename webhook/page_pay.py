@@ -1,0 +1,166 @@
+"""Pay and Save on the secure page: the link is spent, the quote charged, the outcome said on the page.
+
+The conversation hears the outcome of a payment from the worker, since the page may be read by nobody any more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from assistant.delivery.push import push
+from assistant.wording import invoice_lines, method_label, say
+from billing.accounts import position
+from billing.errors import (
+    GatewayError,
+    GatewayRejected,
+    NotFound,
+    PaymentUnderWay,
+    QuoteExpired,
+    QuoteNotOpen,
+    QuoteOutdated,
+)
+from billing.gateways.base import BillingDetails
+from billing.methods import get_method, update_method_details
+from billing.models import PayLink, Payment, Quote
+from billing.money import Money
+from billing.pay_links import create_pay_link, give_back_pay_link, spend_pay_link
+from billing.payment_records import get_payment, payment_of_quote
+from billing.payment_states import REQUIRES_ACTION
+from billing.payments import ConsentGiven, NewMethod, start_payment
+from billing.quotes import get_quote, shares_of
+from webhook.edge import Edge
+from webhook.errors import Refused
+from webhook.failures import under_way_words
+from webhook.page_views import TRY_AGAIN, said_of
+
+
+def pay_on_page(shared: Edge, link: PayLink, quote_id: uuid.UUID, new_method: NewMethod) -> dict[str, Any]:
+    """Charges the quote that the page showed (schemas.PageOutcome). A decline is an outcome, not an error.
+
+    Raises Refused (link_spent, quote_…, payment_under_way) before anything is charged; the link stays good then.
+    """
+    with shared.context.sessions.begin() as session:
+        quoted = _quote_of(session, link, quote_id)
+        if not spend_pay_link(session, link.id, shared.context.now()):
+            if (payment := payment_of_quote(session, quoted.id)) is not None:
+                return _outcome(session, shared, link, payment)  # pressed twice: the same answer twice
+            raise Refused("link_spent")
+        consent = ConsentGiven(
+            said=consent_sentence(shared, quoted, link.language),
+            answered=say("pay_page_answered", link.language, "page"),
+            channel="page",
+            sender=link.sender,
+            portal_user_id=link.portal_user_id,
+        )
+    try:
+        payment = start_payment(shared.context, quoted.id, consent, new_method)
+    except (QuoteNotOpen, QuoteExpired, QuoteOutdated, PaymentUnderWay) as refused:
+        payment = _paid_already(shared, link, refused)
+    shared.metrics.payments.labels(payment.state).inc()
+    with shared.context.sessions.begin() as session:
+        session.get_one(PayLink, link.id).quote_id = quoted.id
+        return _outcome(session, shared, link, payment)
+
+
+def _quote_of(session: Session, link: PayLink, quote_id: uuid.UUID) -> Quote:
+    """The quote that the page shows. Another account's, or one for a saved card, is none of this page's."""
+    try:
+        found = get_quote(session, quote_id)
+    except NotFound:
+        raise _replaced(session, link) from None
+    if found.account_id != link.account_id or found.method_id is not None:
+        raise _replaced(session, link)
+    return found
+
+
+def _paid_already(shared: Edge, link: PayLink, refused: Exception) -> Payment:
+    """The payment that this very quote has made (the same quote on two pages), or the reason why there is none."""
+    with shared.context.sessions.begin() as session:
+        if isinstance(refused, QuoteNotOpen) and refused.payment_id is not None:
+            return get_payment(session, refused.payment_id)
+        give_back_pay_link(session, link.id)
+        match refused:
+            case PaymentUnderWay(payment_id=payment_id):
+                answer = under_way_refusal(session, shared, link, payment_id)
+            case QuoteExpired():
+                answer = Refused("quote_expired")
+            case QuoteOutdated():
+                answer = _replaced(session, link, "quote_outdated")
+            case _:
+                answer = _replaced(session, link)
+    raise answer
+
+
+def _replaced(session: Session, link: PayLink, code: str = "quote_replaced") -> Refused:
+    """With what is owed now, which the page quotes in place of the old figures."""
+    owed = position(session, link.account_id, link.created_at.date()).outstanding
+    return Refused(code, extra={"proposed": str(owed.decimal) if owed else ""})
+
+
+def under_way_refusal(session: Session, shared: Edge, link: PayLink, payment_id: int) -> Refused:
+    """In the words in which the chat says it."""
+    words = under_way_words(shared, get_payment(session, payment_id), link.language, "page")
+    return Refused("payment_under_way", sentence=words)
+
+
+def _outcome(session: Session, shared: Edge, link: PayLink, payment: Payment) -> dict[str, Any]:
+    retry = None
+    if payment.state in TRY_AGAIN:  # the amount is kept; this link is spent, so the next try has its own
+        token = create_pay_link(
+            session,
+            account_id=link.account_id,
+            portal_user_id=link.portal_user_id,
+            sender=link.sender,
+            channel=link.channel,
+            language=link.language,
+            purpose="pay",
+            quote_id=payment.quote_id,
+            now=shared.context.now(),
+            ttl_s=shared.settings.quote_ttl_link_s,
+        )
+        retry = f"/pay/{token}"
+    return {
+        "state": payment.state,
+        "message": said_of(session, shared, link, payment),
+        "reference": payment.reference,
+        "action_url": payment.action_url if payment.state == REQUIRES_ACTION else None,
+        "retry": retry,
+    }
+
+
+def save_on_page(shared: Edge, link: PayLink, details: BillingDetails) -> dict[str, Any]:
+    """New address and email of a saved method, told to the conversation that asked for the page.
+
+    Raises Refused: link_spent, address_wrong (the gateway said so), gateway_down; after the last two the link is good.
+    """
+    method_id = link.method_id or 0
+    with shared.context.sessions.begin() as session:
+        if not spend_pay_link(session, link.id, shared.context.now()):
+            raise Refused("link_spent")
+    try:
+        update_method_details(shared.context, link.account_id, method_id, details)
+    except (GatewayError, NotFound) as error:
+        with shared.context.sessions.begin() as session:
+            give_back_pay_link(session, link.id)
+        raise Refused("address_wrong" if isinstance(error, GatewayRejected) else "gateway_down") from None
+    with shared.context.sessions.begin() as session:
+        label = method_label(get_method(session, link.account_id, method_id), link.language, "page")
+        said = say("method_updated", link.language, "page", method=label)
+        if link.sender is not None:
+            push(session, link.sender, "message", {"text": said}, key=f"link:{link.id}")
+    return {"state": "saved", "message": said, "reference": None, "action_url": None, "retry": None}
+
+
+def consent_sentence(shared: Edge, quoted: Quote, language: str) -> str:
+    """What stands beside the Pay button and is agreed to by pressing it; from the quote alone, so always the same."""
+    values: dict[str, object] = {"amount": quoted.amount, "company": shared.settings.company_name}
+    lines = invoice_lines(shares_of(quoted), language, "page")
+    if not lines:
+        return say("pay_page_consent_credit_only", language, "page", **values)
+    if quoted.credit_minor:
+        values["credit"] = Money(quoted.credit_minor, quoted.currency)
+        return say("pay_page_consent_credit", language, "page", invoices=lines, **values)
+    return say("pay_page_consent", language, "page", invoices=lines, **values)

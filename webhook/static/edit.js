@@ -1,0 +1,19 @@
+// Address and email of a saved method.
+
+import { byId, clearMarks, details, finish, here, markFields, missing, post, problem, texts } from "./form.js";
+
+const submit = byId("submit");
+
+byId("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  clearMarks();
+  if (missing() || submit.disabled) return;
+  submit.disabled = true;
+  submit.textContent = texts.saving;
+  const { ok, body } = await post(here, details());
+  if (ok) return finish(body);
+  submit.disabled = false;
+  submit.textContent = texts.save_details;
+  problem(body?.error?.message ?? texts.offline);
+  markFields(body?.error?.fields ?? {});
+});

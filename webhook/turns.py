@@ -1,0 +1,191 @@
+"""One turn: cleaned, stored, put to the bot, its buttons issued, its answer stored with the state of things.
+
+Nothing sees the text before card numbers are out of it, and no transaction is open while the bot thinks.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from assistant.buttons import issue_buttons, resolve_button
+from assistant.cards import button as button_to
+from assistant.identity import Principal
+from assistant.models import ChatSession, ChatTurn, IssuedButton
+from assistant.outcomes import outcome_message
+from assistant.redact import TAIL_CHARS, Redaction, redact
+from assistant.wording import say
+from billing.errors import NotFound
+from billing.models import Payment
+from billing.payment_records import payment_of_quote
+from billing.quotes import get_quote
+from webhook.bot_client import BotFailed
+from webhook.edge import Edge
+from webhook.errors import Refused
+from webhook.failures import words_for_failure
+from webhook.log import log
+from webhook.schemas import MessageRequest
+from webhook.state import state_of
+from webhook.turn_queue import Place
+
+LONGEST_MESSAGE = 500  # characters; nothing that pays a bill needs more
+SLASHES = "/\uff0f\u2044\u2215\u29f8"  # the engine runs a text that begins with a slash as a command
+MESSAGES_LOOKED_BACK = 4  # for a card number typed in pieces
+
+
+def take_turn(shared: Edge, principal: Principal, message: MessageRequest) -> dict[str, Any]:
+    """The answer to one message (schemas.Answer), the same one for every repeat of its id.
+
+    Raises Refused and ButtonRefused; a bot that fails is no error here but an answer (failures.py).
+    """
+    started_at = shared.context.now()
+    text = clean(message.text) if message.text is not None else ""
+    with shared.context.sessions.begin() as session:
+        button = _button(session, shared, principal, message, started_at)
+        said = Redaction(button.title, False) if button is not None else _redacted(session, principal, message.id, text)
+        place = shared.queue.enter(session, principal.sender, message.id, said.text, started_at)
+    if not place.ours:
+        shared.metrics.turns.labels("repeat").inc()
+        return shared.queue.wait_for_answer(place)
+    try:
+        shared.queue.wait_for_turn(principal.sender, place)
+        return _answer(shared, principal, place, message.id, said, button)
+    except Exception:
+        shared.queue.forget(place)  # so that sending it again tries again; a lost database leaves that to the lease
+        raise
+    finally:
+        shared.queue.signal()
+
+
+def clean(text: str) -> str:
+    """Without leading blanks, slashes and invisible characters. Raises Refused: message_empty, message_too_long."""
+    start = 0
+    while start < len(text) and (text[start] in SLASHES or text[start].isspace() or _invisible(text[start])):
+        start += 1
+    cleaned = text[start:].rstrip()
+    if not cleaned:
+        raise Refused("message_empty")
+    if len(cleaned) > LONGEST_MESSAGE:
+        raise Refused("message_too_long", limit=LONGEST_MESSAGE)
+    return cleaned
+
+
+def _invisible(character: str) -> bool:
+    return unicodedata.category(character) in ("Cf", "Cc", "Mn")
+
+
+def _redacted(session: Session, principal: Principal, message_id: str, text: str) -> Redaction:
+    """The text without card numbers, also one whose beginning was in the messages before this one."""
+    earlier = select(ChatTurn.said).where(ChatTurn.sender == principal.sender)
+    repeated = select(ChatTurn.id).where(ChatTurn.sender == principal.sender, ChatTurn.message_id == message_id)
+    if (known := session.scalar(repeated)) is not None:  # a repeat is cleaned exactly as it was the first time
+        earlier = earlier.where(ChatTurn.id < known)
+    before = list(session.scalars(earlier.order_by(ChatTurn.id.desc()).limit(MESSAGES_LOOKED_BACK)))
+    return redact(text, before="\n".join(reversed(before))[-TAIL_CHARS:])
+
+
+def _button(
+    session: Session, shared: Edge, principal: Principal, message: MessageRequest, now: datetime
+) -> IssuedButton | None:
+    if (message.text is None) == (message.button is None):
+        raise Refused("bad_field", field="text or button, one of them")
+    if message.button is None:
+        return None
+    return resolve_button(session, principal.sender, message.button, now, ttl_s=shared.settings.chat_session_ttl_s)
+
+
+def _answer(
+    shared: Edge,
+    principal: Principal,
+    place: Place,
+    message_id: str,
+    said: Redaction,
+    button: IssuedButton | None,
+) -> dict[str, Any]:
+    if said.removed:
+        messages, result = [_card_number_removed(principal)], "redacted"
+    elif button is not None and (paid := _already_paid_with(shared, principal, button)) is not None:
+        messages, result = [paid], "second_click"
+    else:
+        return _ask_bot(shared, principal, place, message_id, said.text, button)
+    with shared.context.sessions.begin() as session:
+        return _finish(session, shared, principal, place, messages, button, result)
+
+
+def _ask_bot(
+    shared: Edge, principal: Principal, place: Place, message_id: str, text: str, button: IssuedButton | None
+) -> dict[str, Any]:
+    asked_at, started = shared.context.now(), time.perf_counter()
+    pressed = {"intent": button.intent, "data": button.data} if button is not None else None
+    with shared.bot.slot(), shared.metrics.turns_at_bot.track_inprogress():
+        try:
+            answer = shared.bot.turn(principal, message_id, text, pressed)
+            failure = None
+        except BotFailed as failed:
+            answer, failure = [], failed
+    shared.metrics.bot_seconds.observe(time.perf_counter() - started)
+    with shared.context.sessions.begin() as session:
+        if failure is None:
+            messages, result = [m.model_dump() for m in answer], "answered"
+        else:
+            log.warning("bot_failed", result=failure.result, turn=place.turn_id)
+            messages = words_for_failure(session, shared, principal, started_at=asked_at, reached=failure.reached)
+            result = f"bot_{failure.result}"
+        return _finish(session, shared, principal, place, messages, button, result)
+
+
+def _finish(
+    session: Session,
+    shared: Edge,
+    principal: Principal,
+    place: Place,
+    messages: list[dict[str, Any]],
+    button: IssuedButton | None,
+    result: str,
+) -> dict[str, Any]:
+    """Issues the buttons and stores the answer, in one transaction: an answer that was seen can always be repeated."""
+    now = shared.context.now()
+    language = session.scalar(select(ChatSession.language).where(ChatSession.sender == principal.sender))
+    language = language or principal.language  # an action may have changed it in this turn
+    if button is not None:
+        session.execute(update(IssuedButton).where(IssuedButton.id == button.id).values(used_at=now))
+    answer = {
+        "turn": place.turn_id,
+        "messages": issue_buttons(session, principal.sender, messages, now),
+        "state": state_of(session, principal.account_id, language, now),
+        "language": language,
+    }
+    shared.queue.answer(session, place, answer, now)
+    shared.metrics.turns.labels(result).inc()
+    return answer
+
+
+def _card_number_removed(principal: Principal) -> dict[str, Any]:
+    """Neither the number nor the rest of the sentence goes any further; the secure page is the place for it."""
+    return {
+        "text": say("card_number_removed", principal.language, principal.channel),
+        "buttons": [button_to(say("button_new_card", principal.language, principal.channel), "add_card")],
+        "card": None,
+    }
+
+
+def _already_paid_with(shared: Edge, principal: Principal, button: IssuedButton) -> dict[str, Any] | None:
+    """A quote's button dies after one click: the next one answers with what became of the payment."""
+    quote_id = button.data.get("quote_id")
+    if button.intent != "affirm" or not isinstance(quote_id, str):
+        return None
+    with shared.context.sessions() as session:
+        payment: Payment | None
+        try:
+            payment = payment_of_quote(session, get_quote(session, quote_id).id)
+        except NotFound:
+            payment = None
+        if payment is None or payment.account_id != principal.account_id:
+            return None
+        now = shared.context.now()
+        return outcome_message(session, payment, principal.language, principal.channel, now)
