@@ -114,5 +114,15 @@ def main() -> None:
     try:
         app()
     except (CommandFailed, BillingError) as error:
-        sys.stderr.write(f"remit: {error}\n")
-        sys.exit(1)
+        sys.exit(f"remit: {error}")
+    except Exception as error:
+        if _is_lost_database(error):
+            sys.exit(f"remit: the database does not answer: {str(error).splitlines()[0]}")
+        raise
+
+
+def _is_lost_database(error: Exception) -> bool:
+    import psycopg
+    from sqlalchemy.exc import OperationalError
+
+    return isinstance(error, psycopg.OperationalError | OperationalError)

@@ -120,6 +120,10 @@ class Account:
         taken = [p for p in self.bank.payments(self.bank_customer) if p["status"] == "succeeded"]
         return [Decimal(p["amount"]) / 100 for p in reversed(taken)]
 
+    def tickets(self) -> int:
+        """Conversations handed to a person."""
+        return int(self._rows("select count(*) from tickets where account_id = :id")[0][0])
+
     def mails(self) -> list[dict[str, Any]]:
         """Letters to anyone of the account, newest first."""
         return self.bank.mails(*[user["email"] for user in self.users])

@@ -1,0 +1,109 @@
+"""The real stack, once a test run: PostgreSQL, sandbox, action server, Rasa with the trained model, edge, worker.
+
+Every test talks as customers of its own (`customers.like("maya")`), so tests neither see nor disturb each other.
+Run some with `make test ARGS="tests/conversations -k cancel"`; `KEEP_VAR=1` leaves the stack's folder with its logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing.config import Settings
+from billing.context import Context, make_context
+from tests.support.customers import Account, Customer, like
+from tests.support.sandbox_client import Bank
+from tests.support.stack import TestStack, running_stack
+
+# As in production but for clocks: nobody wants to wait for the real ones.
+SETTINGS = {
+    "GATEWAY_TIMEOUT_S": "4",
+    "SANDBOX_HANG_S": "6",
+    "RECONCILE_UNKNOWN_AFTER_S": "1",
+    "RECONCILE_CARD_AFTER_S": "3",
+    "RECONCILE_DEBIT_EVERY_S": "3600",
+    "REQUESTS_PER_MINUTE": "100000",
+}
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[TestStack]:
+    with running_stack(SETTINGS) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def context(stack: TestStack) -> Iterator[Context]:
+    """The stack's books, for tests to read and to import accounts into."""
+    settings = Settings(**{name.lower(): value for name, value in stack.settings.items()})
+    context = make_context(settings, pool_size=4)
+    yield context
+    context.sessions.kw["bind"].dispose()
+
+
+@pytest.fixture(scope="session")
+def bank(context: Context) -> Bank:
+    return Bank(context.settings.sandbox_url, context.settings.sandbox_secret_key)
+
+
+class Customers:
+    """Makes accounts and sends their people to the chat."""
+
+    def __init__(self, stack: TestStack, context: Context, bank: Bank, folder: Path) -> None:
+        self.stack, self.context, self.bank, self.folder = stack, context, bank, folder
+        self._talking: list[Customer] = []
+
+    def account(self, who: str) -> Account:
+        return like(self.context, self.bank, who, self.folder)
+
+    def like(self, who: str) -> Customer:
+        return self.talk(self.account(who))
+
+    def talk(self, account: Account, user: int = 1) -> Customer:
+        """Another tab, or another portal user, of the same account."""
+        customer = account.talk(self.stack.address, user)
+        self._talking.append(customer)
+        return customer
+
+    def leave(self) -> None:
+        for customer in self._talking:
+            customer.leave()
+
+
+@pytest.fixture
+def customers(stack: TestStack, context: Context, bank: Bank, tmp_path: Path) -> Iterator[Customers]:
+    customers = Customers(stack, context, bank, tmp_path)
+    yield customers
+    customers.leave()
+
+
+@pytest.fixture
+def maya(customers: Customers) -> Customer:
+    """Owes 452.10 on three invoices; Visa 4242, Mastercard 4444, Visa 0002 (always declined)."""
+    return customers.like("maya")
+
+
+@pytest.fixture
+def liam(customers: Customers) -> Customer:
+    """Has a credit of 35.00."""
+    return customers.like("liam")
+
+
+@pytest.fixture
+def chloe(customers: Customers) -> Customer:
+    """French; owes 84.20; bank debit ending 6789, which stays pending until the bank decides."""
+    return customers.like("chloe")
+
+
+@pytest.fixture
+def noah(customers: Customers) -> Customer:
+    """Owes 61.33; no saved method."""
+    return customers.like("noah")
+
+
+@pytest.fixture
+def zoe(customers: Customers) -> Customer:
+    """240 open invoices."""
+    return customers.like("zoe")

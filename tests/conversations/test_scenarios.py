@@ -1,0 +1,58 @@
+"""Runs every file of `scenarios/`: a conversation, named by what the speaker does, against the real stack.
+
+about: one sentence, when the name does not say it
+customer: maya                # a fresh copy of that customer of the demo (fixtures of conftest.py)
+turns:
+  - say: pay my bill          # or `click: Pay`: a button of the latest answer, by the beginning of its title
+    hears: [452.10, "4242"]   # each is in the answer, whatever the case
+    hears_not: declined
+    buttons: [Visa]           # buttons that begin so are offered (more may be)
+    card: quote               # a card of this type came along
+    asks: method              # amount | method | confirm | nothing
+    quote: {amount: "452.10", method: "4242", pays: {INV-1001: "200.00"}, credit: "0.00", email: …}   # or `none`
+    payment: succeeded        # of the payment under way or made last; or `none`
+  - other_tab: {say: pay 50, user: 2, quote: {amount: "50.00"}}    # a second session; all expectations work in it
+  - page: {opens: true, proposes: "452.10"}                        # the secure page of the link offered last
+  - page: {amount: "50", card: "4242", save: true, email: a@b.example, state: succeeded}   # or `refused: <code>`
+  - page: {email: new@b.example, address: {line1: …}}              # the page of a saved method
+  - bank: approves            # or declines: the one payment that waits at the bank
+  - wait_for: payment succeeded     # told by itself, outside a turn; or words of such a message
+  - restart: bot              # also stop, start, kill: edge, bot, actions, worker, sandbox, postgres
+  - deliver: {repeat: 3}      # how the bank's events travel from now on; {} is the plain way
+then:
+  balance: "0.00"             # negative for a credit
+  open: {INV-1003: "50.00"}   # open invoices, exactly
+  payments: [succeeded 452.10]      # ours, oldest first
+  charges: ["452.10"]         # what the bank really took
+  mails: {"Payment received": 3}    # letters to anyone of the account by the beginning of their subject, exactly
+  tickets: 1                  # handed to a person
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conversations.conftest import Customers
+from tests.conversations.scenario import Play, check_then
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+FILES = {str(file.relative_to(SCENARIOS).with_suffix("")): file for file in sorted(SCENARIOS.rglob("*.yml"))}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_conversation(name: str, customers: Customers) -> None:
+    scenario = yaml.safe_load(FILES[name].read_text())
+    play = Play.of(scenario, customers)
+    try:
+        for number, step in enumerate(scenario["turns"], 1):
+            try:
+                play.step(step)
+            except AssertionError as error:
+                raise AssertionError(f"step {number}, {step}: {error}") from error
+        check_then(play, scenario.get("then") or {})
+    finally:
+        if any("deliver" in step for step in scenario["turns"]):
+            play.account.bank.deliver()

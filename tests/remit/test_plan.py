@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from remit.plan import make_plan
+
+GIVEN = {"PATH": "/usr/bin", "HOME": "/home/x", "SSH_AUTH_SOCK": "/tmp/agent", "AWS_SECRET_ACCESS_KEY": "not-for-us"}
+SERVER = {
+    "DATABASE_URL": "postgresql://remit:pw@db/remit",
+    "BOT_DATABASE_URL": "postgresql://remit_bot:pw@db/remit",
+    "PORTAL_SIGNING_SECRET": "the portal's own key",
+}
+
+
+def test_the_bot_sees_neither_the_books_nor_any_gateway(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN, tmp_path, demo=True, port=9000)
+    bot = plan.environments["bot"]
+    for name in ("DATABASE_URL", "SANDBOX_SECRET_KEY", "PORTAL_SIGNING_SECRET", "SMTP_URL", "POSTGRES_PASSWORD"):
+        assert name not in bot
+    for name in ("REMIT_DB_PASSWORD", "POSTGRES_PASSWORD", "SANDBOX_SECRET_KEY", "PORTAL_SIGNING_SECRET"):
+        assert plan.secrets[name] not in "".join(bot.values())
+
+
+def test_the_sandbox_sees_its_own_schema_only(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN, tmp_path, demo=True, port=9000)
+    seen = "".join(plan.environments["sandbox"].values())
+    assert "remit_sandbox" in seen
+    assert plan.secrets["REMIT_DB_PASSWORD"] not in seen and plan.secrets["BOT_TOKEN"] not in seen
+
+
+def test_no_process_sees_more_of_the_callers_environment_than_it_needs(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN, tmp_path, demo=True, port=9000)
+    for settings in (*plan.environments.values(), plan.supervisor):
+        assert "SSH_AUTH_SOCK" not in settings and "AWS_SECRET_ACCESS_KEY" not in settings
+        assert settings["PATH"] == "/usr/bin"
+
+
+def test_one_port_moves_the_whole_stack(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN, tmp_path, demo=True, port=9000)
+    assert plan.ports.of(plan.processes) == {
+        9000: "edge",
+        9001: "sandbox",
+        9002: "bot",
+        9003: "actions",
+        9004: "sandbox",
+    }
+    edge = plan.environments["edge"]
+    assert (edge["PORT"], edge["BOT_URL"], edge["PUBLIC_URL"]) == ("9000", "http://127.0.0.1:9002", plan.address)
+    assert plan.environments["bot"]["ACTIONS_URL"] == "http://127.0.0.1:9003/webhook"
+
+
+def test_with_a_server_of_ones_own_nothing_is_embedded(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | SERVER, tmp_path, demo=False, port=8000)
+    assert plan.postgres is None
+    assert plan.processes == ("bot", "actions", "worker", "edge")  # no sandbox either: nobody asked for it
+    assert plan.service["DATABASE_URL"] == SERVER["DATABASE_URL"]
+    assert plan.environments["bot"]["BOT_DATABASE_URL"] == SERVER["BOT_DATABASE_URL"]
+
+
+def test_what_is_set_in_the_environment_goes_before_what_would_be_chosen(tmp_path: Path) -> None:
+    given = GIVEN | {
+        "PUBLIC_URL": "https://pay.example",
+        "BOT_TOKEN": "a token of our own choice",
+        "BOT_REDIS_URL": "redis://r",
+    }
+    plan = make_plan(given, tmp_path, demo=True, port=8000)
+    assert plan.service["PUBLIC_URL"] == "https://pay.example"
+    assert plan.service["BOT_TOKEN"] == plan.environments["bot"]["BOT_TOKEN"] == "a token of our own choice"
+    assert plan.environments["bot"]["BOT_REDIS_URL"] == "redis://r"
+
+
+def test_outside_the_demo_the_portals_key_is_not_made_up(tmp_path: Path) -> None:
+    assert "PORTAL_SIGNING_SECRET" not in make_plan(GIVEN, tmp_path, demo=False, port=8000).service
+
+
+def test_secrets_stay_the_same_from_start_to_start(tmp_path: Path) -> None:
+    assert (
+        make_plan(GIVEN, tmp_path, demo=True, port=8000).secrets
+        == make_plan(GIVEN, tmp_path, demo=True, port=8000).secrets
+    )
+
+
+def test_an_unknown_process_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no process edgy"):
+        make_plan(GIVEN, tmp_path, demo=True, port=8000, only=("edgy",))
