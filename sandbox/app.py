@@ -37,6 +37,7 @@ def create_app(shared: Box) -> Flask:
     app.register_error_handler(ConnectionCut, _cut)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(psycopg.DataError, _data_error)
+    app.register_error_handler(UnicodeError, _data_error)
     app.register_error_handler(Exception, _own_error)
     app.after_request(_headers)
     return app
@@ -60,7 +61,7 @@ def _http_error(error: HTTPException) -> tuple[dict[str, Any], int]:
     return error_body("invalid_request", code, error.description or ""), error.code or 500
 
 
-def _data_error(_error: psycopg.DataError) -> tuple[dict[str, Any], int]:
+def _data_error(_error: psycopg.DataError | UnicodeError) -> tuple[dict[str, Any], int]:
     return error_body("invalid_request", "parameter_invalid", "A text or number that cannot be stored."), 400
 
 

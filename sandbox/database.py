@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,10 +46,23 @@ class Database:
             # `create schema if not exists` asks for the right to create one even where it is there already.
             if not tx.execute("select 1 from pg_namespace where nspname = 'sandbox'").fetchone():
                 tx.execute("create schema sandbox")
-            tx.execute(SCHEMA.read_text())  # our own file, not a literal
+            schema = SCHEMA.read_text("utf-8")
+            digest = hashlib.sha256(schema.encode()).hexdigest()
+            if _made_by(tx) != digest:
+                tx.execute(f"drop table if exists made_by, {TABLES} cascade")
+                tx.execute(schema)
+                tx.execute("insert into made_by (digest) values (%s)", [digest])
 
     def wipe(self, tx: Transaction) -> None:
         tx.execute(f"truncate {TABLES} restart identity")  # our own names
+
+
+def _made_by(tx: Transaction) -> str | None:
+    """Which version of schema.sql made the tables; None for none, or one that did not say."""
+    if tx.execute("select to_regclass('sandbox.made_by') as made").fetchone() == {"made": None}:
+        return None
+    row = tx.execute("select digest from made_by").fetchone()
+    return None if row is None else str(row["digest"])
 
 
 def one(tx: Transaction, query: str, *values: object) -> Row | None:

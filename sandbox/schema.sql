@@ -1,4 +1,7 @@
--- The sandbox's own tables, in its own schema. Run at every start; there is nothing to migrate, demo data is made anew.
+-- The sandbox's own tables, in its own schema. Run at every start; tables that another version of this file made are
+-- dropped first (database.py): there is nothing to migrate, demo data is made anew.
+create table if not exists made_by (digest text not null);
+
 create table if not exists customers (
     id text primary key,
     account_number text not null unique,
@@ -63,11 +66,13 @@ create index if not exists payments_reference on payments (payment_reference);
 create index if not exists payments_customer on payments (customer_id, seq);
 
 create table if not exists refunds (
+    seq bigint generated always as identity,
     id text primary key,
     payment_id text not null references payments (id),
     amount bigint not null check (amount > 0),
     currency text not null,
     status text not null check (status in ('pending', 'succeeded', 'failed')),
+    metadata jsonb not null default '{}',
     created_at timestamptz not null default now()
 );
 

@@ -137,8 +137,16 @@ class SandboxGateway:
         return self._change(f"/payments/{_segment(gateway_id)}/cancel", {}, None, _payment)
 
     def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund:
-        asked = {"payment": gateway_id, "amount": amount.minor, "currency": amount.currency}
+        asked = {
+            "payment": gateway_id,
+            "amount": amount.minor,
+            "currency": amount.currency,
+            "metadata": {"key": idempotency_key},
+        }
         return self._change("/refunds", asked, idempotency_key, _refund)
+
+    def list_refunds(self, gateway_id: str) -> Sequence[GatewayRefund]:
+        return self._look("/refunds", {"payment": gateway_id}, lambda told: _each(told, _refund))
 
     # ---------------------------------------------------------------------------------------------------- events
 
@@ -184,9 +192,12 @@ class SandboxGateway:
         timeout_s: float | None = None,
     ) -> T:
         """A request that changes something over there: a lost answer leaves it unknown."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        headers = {b"Content-Type": b"application/json"}
+        if idempotency_key:
+            headers[b"Idempotency-Key"] = idempotency_key.encode()
         try:
-            status, told = self._send("POST", path, timeout_s or self._call_s, json=asked, headers=headers)
+            content = json.dumps(asked).encode()
+            status, told = self._send("POST", path, timeout_s or self._call_s, content=content, headers=headers)
             return _read(status, told, read)
         except (httpx.TransportError, httpx.DecodingError, _Unreadable) as error:
             raise OutcomeUnknown(f"POST {path}: {_describe(error)}") from error
@@ -305,4 +316,6 @@ def _payment(told: Any) -> GatewayPayment:
 def _refund(told: Any) -> GatewayRefund:
     if told["status"] not in ("pending", "succeeded", "failed"):
         raise ValueError("not a status")
-    return GatewayRefund(_text(told["id"]), told["status"], _money(told["amount"], told["currency"]))
+    key = told["metadata"].get("key")
+    amount = _money(told["amount"], told["currency"])
+    return GatewayRefund(_text(told["id"]), told["status"], amount, None if key is None else _text(key))

@@ -198,6 +198,12 @@ def create_refund() -> Response:
     return _done(lambda tx: refunds.as_json(refunds.create(tx, post, asked)))
 
 
+@blueprint.get("/refunds")
+def list_refunds() -> Response:
+    payment = request.args.get("payment", "")
+    return _read(lambda tx: _listed([refunds.as_json(refund) for refund in refunds.of_payment(tx, payment)]))
+
+
 @blueprint.get("/refunds/<refund_id>")
 def retrieve_refund(refund_id: str) -> Response:
     return _read(lambda tx: refunds.as_json(refunds.get(tx, refund_id)))

@@ -57,6 +57,9 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
+        """What an earlier process was about to repeat, or had begun, is due at once."""
+        with self._database.transaction() as tx:
+            run(tx, "update deliveries set due_at = now() where state = 'waiting' and tries > 0")
         self._thread.start()
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ from sandbox.box import box
 
 HERE = Path(__file__).parent
 blueprint = Blueprint("fields", __name__, template_folder="templates")
-TEXTS: dict[str, dict[str, str]] = json.loads((HERE / "texts.json").read_text())
+TEXTS: dict[str, dict[str, str]] = json.loads((HERE / "texts.json").read_text("utf-8"))
 THEMES = ("auto", "light", "dark")
 
 

@@ -75,7 +75,7 @@ def confirm(tx: Transaction, post: Post, payment_id: str, url: str) -> Answer:
         payment = _decide(tx, post, payment, "declined", decline_code)
     elif rule == "challenges":
         payment = _change(tx, payment_id, status="requires_action")
-        events.record(tx, post, "payment.requires_action", as_json(tx, payment, url), payment_id)
+        events.record(tx, post, "payment.requires_action", as_json(tx, payment), payment_id)
     elif rule == "waits" or method["kind"] == "bank_debit":
         payment = _change(tx, payment_id, status="processing")
         _keep_method(tx, post, payment)

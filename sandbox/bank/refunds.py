@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from sandbox.bank import customers, events
 from sandbox.bank.errors import BankError, invalid, missing
 from sandbox.bank.events import Post
 from sandbox.bank.ids import new_id
-from sandbox.database import Row, Transaction, one, run
+from sandbox.database import Row, Transaction, all_of, one, run
 
 
 def create(tx: Transaction, post: Post, asked: dict[str, Any]) -> Row:
@@ -23,13 +25,17 @@ def create(tx: Transaction, post: Post, asked: dict[str, Any]) -> Row:
         raise invalid("currency: must be the payment's")
     if payment["refunded"] + amount > payment["captured"]:
         raise BankError(400, "amount_too_large", "More than is left of what was captured.")
+    metadata = asked.get("metadata") or {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise invalid("metadata: texts")
     method = customers.get_method(tx, payment["method_id"])
     waits = method["kind"] == "bank_debit" or method["behaviour"] == "refund_waits"
     run(tx, "update payments set refunded = refunded + %s where id = %s", amount, payment_id)
     refund = one(
         tx,
-        "insert into refunds (id, payment_id, amount, currency, status) values (%s, %s, %s, %s, %s) returning *",
-        *(new_id("re"), payment_id, amount, payment["currency"], "pending" if waits else "succeeded"),
+        "insert into refunds (id, payment_id, amount, currency, status, metadata)"
+        " values (%s, %s, %s, %s, %s, %s) returning *",
+        *(new_id("re"), payment_id, amount, payment["currency"], "pending" if waits else "succeeded", Jsonb(metadata)),
     )
     assert refund is not None
     events.record(tx, post, "refund.created" if waits else "refund.succeeded", as_json(refund), payment_id)
@@ -58,6 +64,12 @@ def get(tx: Transaction, refund_id: str) -> Row:
     return refund
 
 
+def of_payment(tx: Transaction, payment_id: str) -> list[Row]:
+    if one(tx, "select 1 from payments where id = %s", payment_id) is None:
+        raise missing("payment", payment_id)
+    return all_of(tx, "select * from refunds where payment_id = %s order by seq", payment_id)
+
+
 def as_json(refund: Row) -> dict[str, Any]:
-    keys = ("id", "amount", "currency", "status")
+    keys = ("id", "amount", "currency", "status", "metadata")
     return {key: refund[key] for key in keys} | {"object": "refund", "payment": refund["payment_id"]}

@@ -28,7 +28,7 @@ class Person:
 
 @cache
 def people() -> dict[str, Person]:
-    accounts: list[dict[str, Any]] = json.loads((HERE / "northwind.json").read_text())["accounts"]
+    accounts: list[dict[str, Any]] = json.loads((HERE / "northwind.json").read_text("utf-8"))["accounts"]
     found = [_person(account) for account in accounts]
     return {person.key: person for person in found}
 
@@ -36,7 +36,7 @@ def people() -> dict[str, Person]:
 @cache
 def demo_methods() -> dict[str, list[dict[str, Any]]]:
     """By account number: what stands in `methods.json`."""
-    methods: dict[str, list[dict[str, Any]]] = json.loads((HERE / "methods.json").read_text())
+    methods: dict[str, list[dict[str, Any]]] = json.loads((HERE / "methods.json").read_text("utf-8"))
     return methods
 
 

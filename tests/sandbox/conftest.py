@@ -19,9 +19,8 @@ def sandbox_database(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def shared_listener() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.close()
+    with Listener() as listener:
+        yield listener
 
 
 @pytest.fixture(scope="package")

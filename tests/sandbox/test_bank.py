@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import httpx
@@ -222,11 +223,12 @@ def test_a_dispute_is_opened_and_closed_once(sandbox: RunningSandbox) -> None:
         {"billing_details": {"address": {"planet": "Mars"}}},
         {"billing_details": {"address": {"city": 7}}},
         {"description": "a NUL: \0"},
+        {"description": "half a pair: \ud800"},
     ],
 )
 def test_bad_payments_are_refused_with_a_clear_error(sandbox: RunningSandbox, change: dict[str, object]) -> None:
     body = {"amount": 5, "currency": "CAD", "method": sandbox.token(), "payment_reference": "R"} | change
-    answer = sandbox.post("/bank/v1/payments", body)
+    answer = sandbox.client.post("/bank/v1/payments", content=json.dumps(body))
     assert answer.status_code in (400, 404)
     assert answer.json()["error"]["message"]
 

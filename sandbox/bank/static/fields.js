@@ -140,6 +140,7 @@ function refuse(field, code) {
 
 window.addEventListener("message", async (event) => {
   if (event.origin !== parentOrigin || event.source !== window.parent) return;
+  if (event.data?.type === "hello") greet();
   if (event.data?.type === "focus") inputs.number.focus();
   if (event.data?.type === "tokenize" && !busy) {
     busy = true;
@@ -154,5 +155,11 @@ form.addEventListener("keydown", (event) => { if (event.key === "Enter") tell("s
 
 function tellHeight() { tell("height", { height: Math.ceil(form.getBoundingClientRect().height) + 8 }); }
 
+// Said on its own accord, and again to a page that was not listening yet.
+function greet() {
+  tell("ready");
+  tellHeight();
+}
+
 new ResizeObserver(tellHeight).observe(form);
-tell("ready");
+greet();
