@@ -27,13 +27,7 @@ ENGLISH = Lexicon(
     language="en",
     decimal_comma=False,
     numbers=_NUMBERS,
-    digits=dict(
-        zip(
-            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "oh", "o"],
-            "012345678900",
-            strict=True,
-        )
-    ),
+    digits=spoken_digits("zero one two three four five six seven eight nine", oh="0", o="0"),
     oh=words("oh o zero nought naught"),
     point=words("point dot decimal"),
     linkers=words("and n &"),

@@ -23,13 +23,7 @@ FRENCH = Lexicon(
     language="fr",
     decimal_comma=True,
     numbers=_NUMBERS,
-    digits=dict(
-        zip(
-            ["zero", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "une"],
-            "01234567891",
-            strict=True,
-        )
-    ),
+    digits=spoken_digits("zero un deux trois quatre cinq six sept huit neuf", une="1"),
     oh=words("zero"),
     point=words("virgule point"),
     linkers=words("et &"),
