@@ -21,7 +21,7 @@ from sanic.exceptions import SanicException
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot.errors import TurnFailed
+from bot.errors import NoAnswer, TurnFailed
 from bot.settings import require
 from bot.tracker_store import StoreUnavailable
 
@@ -189,6 +189,11 @@ class RemitChannel(InputChannel):
         async def refuse(_: Request, error: SanicException) -> HTTPResponse:
             return _error(error.status_code, "refused", "There is no such route, or not with this method.")
 
+        @routes.exception(Exception)
+        async def fail(_: Request, error: Exception) -> HTTPResponse:
+            logger.error("A turn broke.", exc_info=error)
+            return _error(500, "internal", "The bot failed; see its log.")
+
         return routes
 
     def authenticates(self, header: str | None) -> bool:
@@ -207,12 +212,12 @@ async def _answer(turn: Turn, on_new_message: Callable[[UserMessage], Awaitable[
         return _error(503, "store_unavailable", "The conversation cannot be read or written now; nothing was kept.")
     except LockError:
         return _error(409, "busy", "An earlier message of this sender is still being answered.")
+    except NoAnswer as error:
+        # Rasa itself would answer with an empty list. Silence is a failure, and must not look like success.
+        logger.error("No answer to a turn: %s.", error)
+        return _error(502, "no_answer", "The bot found nothing to say; the conversation is as before.")
     except TurnFailed:
         return _error(503, "actions_unavailable", "The action server did not finish; the conversation is as before.")
-    if not reply.messages:
-        # Rasa answers nothing when no rule matches. Silence is a failure, and must not look like success.
-        logger.error("No answer to a turn.")
-        return _error(502, "no_answer", "The bot found nothing to say.")
     logger.info("turn channel=%s messages=%d ms=%.1f", turn.channel, len(reply.messages), _ms_since(started))
     return _json(200, {"messages": reply.messages})
 

@@ -7,5 +7,9 @@ class TurnFailed(Exception):
     """An action did not finish. Nothing of the turn was stored, so the conversation stands where it stood before."""
 
 
+class NoAnswer(TurnFailed):
+    """No rule matched, or actions followed one another without end."""
+
+
 class RasaDiffers(Exception):
     """The installed Rasa is not the one that a change of ours was written for."""

@@ -28,6 +28,7 @@ def serve(settings: BotSettings, model: Path) -> None:
     started = time.perf_counter()
     engine.check_rasa()
     engine.validate_answers_quickly()
+    engine.resolve_events_quickly()
     channels = _channels(ROOT / "bot" / "credentials.yml")
     agent = _agent(settings, model)
     app = Sanic("remit_bot", configure_logging=False)

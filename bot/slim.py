@@ -36,7 +36,8 @@ LEFT_OUT = (
     "boto3",
     "botocore",
     "pymongo",
-    # Interactive prompts and plots.
+    # Reminders, prompts and plots.
+    "apscheduler",
     "matplotlib",
     "prompt_toolkit",
     "questionary",
@@ -44,6 +45,10 @@ LEFT_OUT = (
 )
 # Needed to train (it checks rules for contradictions), never to serve; brings scikit-learn with it.
 LEFT_OUT_OF_SERVING = ("rasa.core.test", "rasa.nlu.test", "sklearn")
+
+
+# Rasa warns of this whenever it reads a domain, whatever stands in it.
+ALWAYS_SAID = "Slot auto-fill has been removed in 3.0"
 
 
 class LeftOut(Exception):
@@ -82,20 +87,21 @@ def apply(*, serving: bool) -> None:
     """Installs the stand-ins for this process. With `serving`, what only training needs is left out too."""
     # Telemetry would send usage to a server of Rasa's; the variable must be set before Rasa is imported.
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
-    # Git, once per start, only to name the repository in the telemetry.
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     _quiet_known_warnings()
     if any(name in sys.modules for name in LEFT_OUT if name.startswith("rasa.")):
         raise RuntimeError("bot.slim.apply must come before the first import of Rasa.")
     sys.meta_path.insert(0, _Finder(LEFT_OUT + (LEFT_OUT_OF_SERVING if serving else ())))
     _replace_default_components()
     _replace_channels()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("pkg_resources")
 
 
 def _quiet_known_warnings() -> None:
-    """Rasa's dependencies of 2021 warn about each other on import; nothing of it can be acted on here."""
-    for module in ("sanic_cors", "apscheduler", "pkg_resources", "jsonschema", "rasa"):
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=rf"{module}(\.|$)")
+    """Rasa's dependencies of 2021 deprecate each other on import; nothing of it can be acted on here."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message=ALWAYS_SAID)
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 
 

@@ -16,9 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from bot import inputs
+from bot import inputs, slim
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +34,13 @@ class TrainingFailed(Exception):
 
 def train(*, force: bool = False) -> int:
     """Writes var/models/remit-<hash of the inputs>.tar.gz unless it is there. Returns the exit code."""
-    target = inputs.model_path()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.parent):
+    inputs.MODELS.mkdir(parents=True, exist_ok=True)
+    with _alone(inputs.MODELS):
+        target = inputs.model_path()
         if target.is_file() and not force:
             print(f"model  up to date: {_shown(target)}")
             return 0
+        slim.apply(serving=False)
         started = time.perf_counter()
         print(f"model  training on {len(inputs.files())} files …", flush=True)
         try:
@@ -50,13 +49,17 @@ def train(*, force: bool = False) -> int:
             print(f"model  training failed:\n{error}")
             return 1
         _drop_old_models(target)
-        print(f"model  trained in {time.perf_counter() - started:.1f} s: {_shown(target)} ({target.stat().st_size // 1024} kB)")
+    seconds, size = time.perf_counter() - started, target.stat().st_size // 1024
+    print(f"model  trained in {seconds:.1f} s: {_shown(target)} ({size} kB)")
     return 0
 
 
 def check() -> int:
     """Reads domain, rules and examples as the training would, and prints everything that is wrong. Returns the exit code."""
-    faults = [*_rasa_faults(), *_our_faults()]
+    slim.apply(serving=False)
+    # Rasa also shows each warning itself, in colour and with its source line; the list below says it once.
+    with contextlib.redirect_stderr(io.StringIO()):
+        faults = [*_rasa_faults(), *_our_faults()]
     for fault in faults:
         print(f"data  {fault}")
     if not faults:
@@ -66,7 +69,8 @@ def check() -> int:
 
 def _train_into(target: Path) -> None:
     """Trains in a folder beside the target and moves the finished file there, so that a model is never half written."""
-    from rasa import model_training  # noqa: PLC0415 (a model that is up to date needs no Rasa)
+    import numpy as np  # noqa: PLC0415 (a model that is up to date needs neither numpy nor Rasa)
+    from rasa import model_training  # noqa: PLC0415
 
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 (Rasa draws from the old generator)
@@ -81,6 +85,8 @@ def _train_into(target: Path) -> None:
         )
         if result.code != 0 or not result.model:
             raise TrainingFailed(output.getvalue().strip() or "no model was written")
+        if inputs.model_path() != target:
+            raise TrainingFailed("an input was changed while it was read: train again")
         os.replace(result.model, target)
 
 
@@ -134,7 +140,8 @@ def _rasa_faults() -> list[str]:
             "a slot mapping is wrong": validator.verify_slot_mappings(),
             "rules contradict each other": validator.verify_story_structure(ignore_warnings=False),
         }
-    faults = [" ".join(str(warning.message).split()) for warning in caught if issubclass(warning.category, UserWarning)]
+    said = [" ".join(str(warning.message).split()) for warning in caught if issubclass(warning.category, UserWarning)]
+    faults = [text for text in said if not text.startswith(slim.ALWAYS_SAID)]
     return faults or [fault for fault, fine in verdicts.items() if not fine]
 
 

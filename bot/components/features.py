@@ -22,14 +22,20 @@ NUMBER = re.compile(r"[-−]?\d+")
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|\S")
 REPEATED = re.compile(r"([a-z])\1{2,}")
 
+# Emoji, skin tones, variation marks: decoration beside words. Alone they are all that was said, and stay.
+DECORATION = frozenset(("So", "Sk", "Cf"))
+
 # A long message says what it wants early; the rest only costs time.
 MAX_CHARACTERS = 300
 
 
 def normalize(text: str) -> str:
-    """Lower case, plain quotes, single blanks, no decoration: `Yesss!!  ok…` and `yess! ok...` read the same."""
+    """Lower case, plain quotes, single blanks, no decoration: `Yesss!!  ok...` and `yess! ok…` read the same."""
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).lower()
     text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
+    text = re.sub(r"\.{2,}", "…", text)
+    if any(character.isalnum() for character in text):
+        text = "".join(" " if unicodedata.category(character) in DECORATION else character for character in text)
     text = REPEATED.sub(r"\1\1", text)
     text = re.sub(r"([!?.,])\1+", r"\1", text)
     return " ".join(text.split())

@@ -5,6 +5,7 @@ What is not understood well enough becomes `nlu_fallback`, never the best guess;
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ FALLBACK = "nlu_fallback"
 AFFIRM = "affirm"
 # Kept with the message in the tracker; more of them would only make conversations larger.
 RANKED = 3
+# Answers of one or two words are said most often, and have the fewest words to be recognized by; they count for more.
+SHORT_WORDS = 2
+# Sentences whose reading is remembered.
+REMEMBERED = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,14 @@ class IntentModel:
         self.dense, self.sparse, self.bias = dense, sparse, bias
         self.thresholds = thresholds
         self.embedder = Embedder()
+        # A few short sentences are most of what is said ("yes", "pay my bill"): they are read once.
+        self._read = functools.lru_cache(maxsize=REMEMBERED)(self._read_plain)
 
     def read(self, text: str) -> Reading:
         """Reads one message as a customer typed it."""
-        plain = normalize(text)
+        return self._read(normalize(text))
+
+    def _read_plain(self, plain: str) -> Reading:
         if not any(character.isalnum() for character in plain):
             # A thumbs-up, a question mark, dots: an answer of some kind, and never a yes.
             return Reading("unsure" if plain else FALLBACK, 1.0, [])
@@ -143,7 +152,11 @@ def train_model(texts: Sequence[str], labels: Sequence[str], config: dict[str, A
     sentences = plain + [text for text, _ in copies]
     names = sorted(set(labels))
     classes = np.array([names.index(label) for label in [*labels, *(label for _, label in copies)]])
-    counts = np.array([1.0] * len(plain) + [float(config["weight_of_copies"])] * len(copies))
+    short = float(config["weight_of_short"])
+    counts = np.array(
+        [short if len(text.split()) <= SHORT_WORDS else 1.0 for text in plain]
+        + [float(config["weight_of_copies"])] * len(copies)
+    )
 
     ngrams = NgramWeights.fit(plain, int(config["least_occurrences"]))
     rows = [ngrams.row(sentence) for sentence in sentences]
@@ -161,10 +174,11 @@ def train_model(texts: Sequence[str], labels: Sequence[str], config: dict[str, A
         iterations=int(config["iterations"]),
     )
     # The scale is part of the features in training only; afterwards it is part of the weights.
-    return IntentModel(names, ngrams, dense_weights * scale, sparse_weights * scale, bias, _thresholds(config))
+    return IntentModel(names, ngrams, dense_weights * scale, sparse_weights * scale, bias, thresholds_of(config))
 
 
-def _thresholds(config: dict[str, Any]) -> Thresholds:
+def thresholds_of(config: dict[str, Any]) -> Thresholds:
+    """The thresholds in a component's configuration."""
     return Thresholds(
         others=float(config["threshold"]),
         affirm=float(config["affirm_threshold"]),
@@ -184,8 +198,8 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
         """Chosen by cross-validation on our own examples (see docs/facts-rasa.md)."""
         return {
             "threshold": 0.4,
-            "pay_threshold": 0.5,
-            "affirm_threshold": 0.6,
+            "pay_threshold": 0.45,
+            "affirm_threshold": 0.7,
             "affirm_margin": 0.3,
             "scale": 2.0,
             "strength": 4.0,
@@ -193,6 +207,7 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
             "least_occurrences": 2,
             "misspelled_copies": 1,
             "weight_of_copies": 0.4,
+            "weight_of_short": 2.0,
         }
 
     @staticmethod
@@ -223,7 +238,7 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
         **_: Any,
     ) -> SentenceClassifier:
         with model_storage.read_from(resource) as folder:
-            model = IntentModel.load(Path(folder) / cls.FILE, _thresholds(config))
+            model = IntentModel.load(Path(folder) / cls.FILE, thresholds_of(config))
         # The first sentence costs ten times as much as the others; nobody should wait for it.
         model.read("hello")
         return cls(config, model_storage, resource, model)
