@@ -7,18 +7,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
+from webhook import chat, demo_proxy, health, pay_page, sandbox_events
 from webhook.bot_client import BotClient
-from webhook.chat import chat
-from webhook.demo_proxy import demo_proxy
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
 from webhook.guards import register_guards
-from webhook.health import health
 from webhook.log import configure_logs
 from webhook.metrics import Metrics
-from webhook.pay_page import pay_page
 from webhook.rates import Rates
-from webhook.sandbox_events import sandbox_events
 from webhook.streams import Streams
 from webhook.turn_queue import TurnQueue
 
@@ -41,12 +37,13 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         bot=BotClient(settings),
         queue=TurnQueue(context),
         streams=Streams(context, metrics),
+        sandbox=demo_proxy.make_client(settings),
     )
-    for blueprint in (chat, pay_page, health):
-        app.register_blueprint(blueprint)
+    for routes in (chat, pay_page, health):
+        app.register_blueprint(routes.blueprint)
     if settings.sandbox_enabled:
-        app.register_blueprint(sandbox_events)
-        app.register_blueprint(demo_proxy)
+        app.register_blueprint(sandbox_events.blueprint)
+        app.register_blueprint(demo_proxy.blueprint)
     register_errors(app)
     register_guards(app, settings.request_limit)
     if settings.trusted_proxies:

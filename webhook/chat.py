@@ -17,13 +17,13 @@ from webhook.guards import chat_messages, chat_session, guarded, portal_token
 from webhook.state import state_of
 from webhook.turns import take_turn
 
-chat = Blueprint("chat", __name__)
+blueprint = Blueprint("chat", __name__)
 
 LONGEST_HISTORY = 200  # turns and events, the newest of them
 LARGEST_ID = 2**63 - 1  # of PostgreSQL's bigint
 
 
-@chat.post("/api/chat/sessions")
+@blueprint.post("/api/chat/sessions")
 @guarded(
     who=portal_token,
     summary="Open a chat session with a portal token",
@@ -51,7 +51,7 @@ def open_session() -> tuple[Response, int]:
     return jsonify(answer), 201
 
 
-@chat.post("/api/chat/messages")
+@blueprint.post("/api/chat/messages")
 @guarded(
     who=chat_messages,
     summary="One turn: a text, or the id of a button that the server issued",
@@ -67,7 +67,7 @@ def messages() -> Response:
     return jsonify(take_turn(edge(), g.principal, g.body))
 
 
-@chat.get("/api/chat/events")
+@blueprint.get("/api/chat/events")
 @guarded(
     who=chat_session,
     summary="Server-sent events of the conversation, replayed from Last-Event-ID",
@@ -87,7 +87,7 @@ def events() -> Response:
     return response
 
 
-@chat.get("/api/chat/history")
+@blueprint.get("/api/chat/history")
 @guarded(
     who=chat_session,
     summary="Turns and events of this conversation, in order",

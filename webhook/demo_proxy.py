@@ -7,11 +7,12 @@ from urllib.parse import quote
 import httpx
 from flask import Blueprint, Response, request
 
+from billing.config import Settings
 from webhook.edge import edge
 from webhook.errors import Refused
 from webhook.guards import guarded, sandbox_visitor
 
-demo_proxy = Blueprint("demo_proxy", __name__)
+blueprint = Blueprint("demo_proxy", __name__)
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 TIMEOUT_S = 60.0  # starting the demo over imports its data again
@@ -22,11 +23,14 @@ _HOP = frozenset(
         *("trailer", "transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "server", "date"),
     }
 )
-_http = httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
 
 
-@demo_proxy.route("/demo/", defaults={"path": ""}, methods=METHODS)
-@demo_proxy.route("/demo/<path:path>", methods=METHODS)
+def make_client(settings: Settings) -> httpx.Client:
+    return httpx.Client(base_url=settings.sandbox_url, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
+
+
+@blueprint.route("/demo/", defaults={"path": ""}, methods=METHODS)
+@blueprint.route("/demo/<path:path>", methods=METHODS)
 @guarded(
     who=sandbox_visitor,
     summary="Demo page and its data (only with the sandbox)",
@@ -37,11 +41,11 @@ _http = httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
 def forward(path: str) -> Response:
     if any(part in (".", "..") for part in path.replace("\\", "/").split("/")):
         raise Refused("not_found")
+    query = request.query_string.decode("latin-1")
     try:
-        answer = _http.request(
+        answer = edge().sandbox.request(
             request.method,
-            f"{edge().settings.sandbox_url}/demo/{quote(path)}",
-            params=request.query_string,
+            f"/demo/{quote(path)}" + (f"?{query}" if query else ""),
             content=request.get_data(),
             headers=[(name, value) for name, value in request.headers if name.lower() not in _HOP],
         )

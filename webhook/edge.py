@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 if TYPE_CHECKING:
+    import httpx
+
     from billing.config import Settings
     from billing.context import Context
     from webhook.bot_client import BotClient
@@ -28,11 +30,13 @@ class Edge:
     bot: BotClient
     queue: TurnQueue
     streams: Streams
+    sandbox: httpx.Client  # for the demo's pages
 
     def close(self) -> None:
         """Ends the streams and gives the connections back."""
         self.streams.close()
         self.bot.close()
+        self.sandbox.close()
 
 
 def edge() -> Edge:

@@ -18,20 +18,20 @@ from webhook.edge import Edge, edge
 from webhook.guards import anyone, guarded, operations
 from webhook.openapi import openapi_document
 
-health = Blueprint("health", __name__)
+blueprint = Blueprint("health", __name__)
 
 CHECK_TIMEOUT_S = 2.0
 KEPT_S = 1.0  # a flood of readiness checks asks each neighbour once a second
 _lock = threading.Lock()
 
 
-@health.get("/healthz")
+@blueprint.get("/healthz")
 @guarded(who=anyone, summary="The process answers", answers={200: schemas.Health})
 def healthz() -> Response:
     return jsonify({"status": "ok"})
 
 
-@health.get("/readyz")
+@blueprint.get("/readyz")
 @guarded(
     who=anyone,
     summary="A turn would be answered: database, bot with its tracker store, action server",
@@ -43,13 +43,13 @@ def readyz() -> tuple[Response, int]:
     return jsonify({"status": "ready" if ready else "not_ready", "checks": checks}), 200 if ready else 503
 
 
-@health.get("/metrics")
+@blueprint.get("/metrics")
 @guarded(who=operations, summary="Prometheus metrics", answers={200: "text/plain"}, refusals=("forbidden",))
 def metrics() -> Response:
     return Response(edge().metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
 
-@health.get("/openapi.json")
+@blueprint.get("/openapi.json")
 @guarded(who=anyone, summary="This document", answers={200: "application/json"})
 def openapi() -> Response:
     return jsonify(openapi_document(current_app))

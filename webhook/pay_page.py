@@ -27,12 +27,12 @@ from webhook.page_views import render_page
 from webhook.pay_form import read_details, read_page_amount
 from webhook.state import quote_state
 
-pay_page = Blueprint("pay_page", __name__, template_folder="templates")
+blueprint = Blueprint("pay_page", __name__, template_folder="templates")
 
 STATIC = Path(__file__).parent / "static"
 
 
-@pay_page.get("/pay/<token>")
+@blueprint.get("/pay/<token>")
 @guarded(
     who=pay_link,
     summary="The secure page",
@@ -46,7 +46,7 @@ def show(token: str) -> Response:
         return render_page(session, shared, link)
 
 
-@pay_page.post("/pay/<token>/quote")
+@blueprint.post("/pay/<token>/quote")
 @guarded(
     who=pay_link,
     summary="Quote another amount on the secure page",
@@ -89,7 +89,7 @@ def quote(token: str) -> Response:
         return jsonify({"quote": quote_state(session, made, link.language), "consent": said})
 
 
-@pay_page.post("/pay/<token>")
+@blueprint.post("/pay/<token>")
 @guarded(
     who=pay_link,
     summary="Pay, or save address and email of a method",
@@ -113,7 +113,7 @@ def submit(token: str) -> Response:
     return jsonify(pay_on_page(shared, link, g.body.quote_id, NewMethod(g.body.token, details, g.body.save)))
 
 
-@pay_page.get("/assets/<name>")
+@blueprint.get("/assets/<name>")
 @guarded(who=anyone, summary="Scripts and styles of our pages", answers={200: "*/*"})
 def asset(name: str) -> Response:
     response = send_from_directory(STATIC, name)

@@ -8,12 +8,12 @@ from billing.inbox import receive_event
 from webhook.edge import edge
 from webhook.guards import gateway_signature, guarded
 
-sandbox_events = Blueprint("sandbox_events", __name__)
+blueprint = Blueprint("sandbox_events", __name__)
 
 LARGEST_EVENT = 262_144  # bytes; an event is about 2,000
 
 
-@sandbox_events.post("/webhooks/sandbox")
+@blueprint.post("/webhooks/sandbox")
 @guarded(
     who=gateway_signature,
     summary="Signed events of the sandbox bank",

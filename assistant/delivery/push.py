@@ -25,9 +25,7 @@ def push(session: Session, sender: str, kind: str, payload: Mapping[str, Any], *
     """
     # One conversation's events commit in the order of their ids, or a stream that has seen 11 would never ask for 10.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{CHANNEL}:{sender}", 0))))
-    if key is not None and session.scalar(
-        select(ChatEvent.id).where(ChatEvent.sender == sender, ChatEvent.key == key)
-    ):
+    if key is not None and session.scalar(select(ChatEvent.id).where(ChatEvent.sender == sender, ChatEvent.key == key)):
         return None
     body = dict(payload)
     if kind == "message":

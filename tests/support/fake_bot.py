@@ -1,4 +1,4 @@
-"""A dialogue engine over real HTTP, for tests of the edge: says what it is told to, or misbehaves in the ways engines do."""
+"""A dialogue engine over real HTTP, for tests of the edge: says what it is told to, or fails as engines do."""
 
 from __future__ import annotations
 

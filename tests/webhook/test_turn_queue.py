@@ -1,4 +1,4 @@
-"""Turns of one conversation go one at a time, in order, over several edge processes; nothing that dies blocks for ever."""
+"""Turns of a conversation go one at a time, in order, over several processes; nothing that dies blocks for ever."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from flask import Flask
@@ -50,7 +51,7 @@ def test_two_turns_of_one_sender_keep_their_order(maya: Customer, bot: FakeBot) 
 
 def assert_one_at_a_time(bot: FakeBot) -> None:
     spans = sorted((began, ended) for _, began, ended in bot.spans)
-    for (_, ended), (began, _) in zip(spans, spans[1:], strict=False):
+    for (_, ended), (began, _) in pairwise(spans):
         assert began >= ended
 
 
