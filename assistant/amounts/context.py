@@ -102,7 +102,7 @@ class Surroundings:
             position -= 1
         return position
 
-    def _left_allows(self, position: int, quantity: Quantity) -> bool:  # noqa: PLR0911  a return a kind of neighbour
+    def _left_allows(self, position: int, quantity: Quantity) -> bool:  # noqa: PLR0911, PLR0912  a line a kind of neighbour
         at = self.anchor(position)
         if self._breaks(at):
             return self._opening_allows(at, position, quantity)
@@ -113,10 +113,10 @@ class Surroundings:
             return False
         lexicon = self.lexicon
         whole = quantity.text.isdigit()
-        if self._phrase_ends(at, lexicon.instead_of | lexicon.bounds | lexicon.corrections):
-            return True
         if whole and (word in lexicon.documents or (word == "no" and self.word(at - 1) in lexicon.identifiers)):
             return False  # "invoice 1002", "account no 100200"
+        if self._phrase_ends(at, lexicon.instead_of, lexicon.bounds, lexicon.corrections):
+            return True
         if word in lexicon.with_:
             return self.word(at - 1) in lexicon.with_verbs
         if word in lexicon.card_verbs:  # "use 4242"
@@ -125,6 +125,8 @@ class Surroundings:
             return self._subject_allows(at)
         if word in lexicon.of:
             return self.word(at - 1) in lexicon.subjects | lexicon.anchors | lexicon.stated
+        if word in lexicon.alternatives:  # "half or 50"
+            return self.word(at - 1) in lexicon.subjects
         if self._from_to(position) and word == "from":
             return True
         if word in lexicon.to | lexicon.at:
@@ -136,7 +138,8 @@ class Surroundings:
 
     def _opening_allows(self, at: int, position: int, quantity: Quantity) -> bool:
         """The number begins the sentence, or a clause after the punctuation mark at `at`."""
-        if self.word(at + 1) in self.lexicon.definite and at + 1 != position:  # "the 22"
+        whole = all(value == value.to_integral_value() for value in quantity.values)
+        if whole and self.word(at + 1) in self.lexicon.definite and at + 1 != position:  # "the 22"
             return False
         if at < 0:
             return True
@@ -267,10 +270,13 @@ class Surroundings:
             return False
         return self._phrase_ends(at, self.lexicon.bounds) or self._phrase_ends(position - 1, self.lexicon.bounds)
 
-    def _phrase_ends(self, at: int, wanted: Phrases) -> bool:
+    def _phrase_ends(self, at: int, *tables: Phrases) -> bool:
+        """One of the phrases ends with the word at `at`."""
+        last = self.word(at)
         return any(
             all(self.word(at - len(phrase) + 1 + index) == word for index, word in enumerate(phrase))
-            for phrase in wanted
+            for table in tables
+            for phrase in table.get(last, ())
         )
 
     def phrase_between(self, start: int, end: int, wanted: Phrases) -> bool:

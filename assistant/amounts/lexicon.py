@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-Phrases = frozenset[tuple[str, ...]]
+Phrases = dict[str, list[tuple[str, ...]]]  # by their last word
 
 
 def words(text: str) -> frozenset[str]:
@@ -128,7 +128,11 @@ def spoken_digits(zero_to_nine: str, **others: str) -> dict[str, str]:
 
 def phrases(text: str) -> Phrases:
     """One phrase a comma."""
-    return frozenset(tuple(phrase.split()) for phrase in text.split(","))
+    by_last: Phrases = {}
+    for phrase in text.split(","):
+        parts = tuple(phrase.split())
+        by_last.setdefault(parts[-1], []).append(parts)
+    return by_last
 
 
 def misspellings(text: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ def tokenize(text: str, lexicon: Lexicon) -> list[Token]:
     folded = re.sub(r"(?<=\d)/(?=[a-z])", " per ", folded)
     folded = re.sub(r"(?<=\d)\+(?=\d)", " plus ", folded)
     folded = re.sub(r"(?<=ty) - (?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", "-", folded)  # "fifty - two"
-    folded = _ODD.sub(" . ", folded.replace("&", " & "))
+    folded = _ODD.sub(" . ", re.sub(r'["“”«»]+', " ", folded.replace("&", " & ")))
     tokens: list[Token] = []
     for chunk in folded.split():
         tokens.extend(_cut(chunk, lexicon))
