@@ -125,7 +125,7 @@ ENGLISH = Lexicon(
     alternatives=words("or"),
     followers=words(
         """
-        till til back behind unpaid please pls plz now today tonight tomorrow on onto toward towards to with from
+        anyway anyways regardless till til back behind unpaid please pls plz now today tonight tomorrow on onto toward towards to with from
         for using by via and but then thanks thank thx ty instead if though this right off max maximum minimum only
         or ish maybe at as into not no yes yeah ok okay will would should works work i i'd i'll id that's thats it's
         its because so through against down sir madam total altogether flat even exactly first tops out btw lol
