@@ -125,14 +125,14 @@ ENGLISH = Lexicon(
     alternatives=words("or"),
     followers=words(
         """
-        anyway anyways regardless till til back behind unpaid please pls plz now today tonight tomorrow on onto toward towards to with from
-        for using by via and but then thanks thank thx ty instead if though this right off max maximum minimum only
-        or ish maybe at as into not no yes yeah ok okay will would should works work i i'd i'll id that's thats it's
-        its because so through against down sir madam total altogether flat even exactly first tops out btw lol
-        great good perfect here straight until before after while which before what how can could do go just again
-        ma'am maam buddy rather except less minus plus when over however since like between too also sharp worth
-        thereabouts roughly about er um uh hmm sorry wait actually nope nah under above owing due outstanding there
-        rn asap atm
+        anyway anyways regardless till til back behind unpaid please pls plz now today tonight tomorrow on onto
+        toward towards to with from for using by via and but then thanks thank thx ty instead if though this right
+        off max maximum minimum only or ish maybe at as into not no yes yeah ok okay will would should works work i
+        i'd i'll id that's thats it's its because so through against down sir madam total altogether flat even
+        exactly first tops out btw lol great good perfect here straight until before after while which before what
+        how can could do go just again ma'am maam buddy rather except less minus plus when over however since like
+        between too also sharp worth thereabouts roughly about er um uh hmm sorry wait actually nope nah under above
+        owing due outstanding there rn asap atm
         """
     ),
     after_of=words("it the my that this what them our your"),

@@ -119,11 +119,11 @@ FRENCH = Lexicon(
     alternatives=words("ou"),
     followers=words(
         """
-        quand meme pareil svp stp s' merci maintenant aujourd'hui ce cette sur avec pour a au aux vers par et mais seulement environ
-        plutot max maximum minimum pas non oui ok tout toute ou alors puis si c' ca s'il sous demain des tantot
-        bientot correct parfait je j' on peut serait est comme que parce donc en de d' du la le ma mon sauf moins
-        plus au-lieu svp. quand avant apres ainsi dessus comptant dollars excusez desole pardon euh finalement
-        suffit suffira ira va piles tapant piasses exactement pile voila bon ben dedans enfin
+        quand meme pareil svp stp s' merci maintenant aujourd'hui ce cette sur avec pour a au aux vers par et mais
+        seulement environ plutot max maximum minimum pas non oui ok tout toute ou alors puis si c' ca s'il sous
+        demain des tantot bientot correct parfait je j' on peut serait est comme que parce donc en de d' du la le ma
+        mon sauf moins plus au-lieu svp. quand avant apres ainsi dessus comptant dollars excusez desole pardon euh
+        finalement suffit suffira ira va piles tapant piasses exactement pile voila bon ben dedans enfin
         """
     ),
     after_of=words("ma mon mes la le ce ca cela cette ces l' notre"),
