@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import httpx
 import psycopg
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from billing.config import Settings
@@ -168,11 +168,12 @@ class Screen:
             self._console.print(Text(" " * self._width + buttons, style="yellow"))
 
     def _line(self, who: str, text: str, style: str) -> None:
-        table = Table.grid(padding=0)
-        table.add_column(width=self._width, no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_row(Text(who, style=style), Text(text))
-        self._console.print(table)
+        """`who` in a column of its own, the words wrapped beside it."""
+        width = max(20, self._console.width - self._width)
+        lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]
+        for number, line in enumerate(lines or [""]):
+            name = who if number == 0 else ""
+            self._console.print(Text(name.ljust(self._width), style=style), Text(line), sep="")
 
 
 def _card_lines(card: dict[str, Any]) -> Iterator[Text]:

@@ -19,8 +19,7 @@ from tests.support.stack import TestStack, running_stack
 
 # As in production but for clocks: nobody wants to wait for the real ones.
 SETTINGS = {
-    "GATEWAY_TIMEOUT_S": "4",
-    "SANDBOX_HANG_S": "6",
+    "SANDBOX_HANG_S": "6",  # longer than a confirm may take
     "RECONCILE_UNKNOWN_AFTER_S": "1",
     "RECONCILE_CARD_AFTER_S": "3",
     "RECONCILE_DEBIT_EVERY_S": "3600",
@@ -44,8 +43,10 @@ def context(stack: TestStack) -> Iterator[Context]:
 
 
 @pytest.fixture(scope="session")
-def bank(context: Context) -> Bank:
-    return Bank(context.settings.sandbox_url, context.settings.sandbox_secret_key)
+def bank(context: Context) -> Iterator[Bank]:
+    bank = Bank(context.settings.sandbox_url, context.settings.sandbox_secret_key)
+    yield bank
+    bank.close()
 
 
 class Customers:

@@ -51,7 +51,7 @@ def test_conversation(name: str, customers: Customers) -> None:
             try:
                 play.step(step)
             except AssertionError as error:
-                raise AssertionError(f"step {number}, {step}: {error}") from error
+                pytest.fail(f"step {number}, {step}: {error}", pytrace=False)
         check_then(play, scenario.get("then") or {})
     finally:
         if any("deliver" in step for step in scenario["turns"]):

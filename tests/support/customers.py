@@ -7,7 +7,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -26,6 +28,7 @@ from remit.edge_client import Answer, Conversation, Event, sign_portal_token
 from tests.support.sandbox_client import Bank
 
 NORTHWIND = Path(__file__).parents[2] / "sandbox" / "demo"
+PAGE_S = 30
 _serial = itertools.count(1)
 
 
@@ -124,6 +127,24 @@ class Account:
         """Conversations handed to a person."""
         return int(self._rows("select count(*) from tickets where account_id = :id")[0][0])
 
+    def attach(self, ending: str, *, kind: str = "card") -> None:
+        """Saves another card (by its ending, see sandbox_client) or bank account."""
+        top = self.users[0]["email"]
+        self.bank.attach(self.bank_customer, ending, kind=kind, email=top, address=self.record["billing_address"])
+        sync_methods(self.context, self.id)
+
+    def wait_until_bank_is_asked(self, within_s: float = 10) -> None:
+        """A confirm is on its way, and its answer has not come yet."""
+        query = (
+            "select 1 from attempts join payments on payments.id = payment_id"
+            " where account_id = :id and state = 'submitting' and confirm_sent_at is not null"
+        )
+        until(lambda: bool(self._rows(query)), within_s, lambda: "no confirm was sent")
+
+    def wait_for_letters(self, count: int, within_s: float = 20) -> None:
+        until(lambda: len(self.mails()) >= count, within_s, lambda: f"letters: {[m['subject'] for m in self.mails()]}")
+        assert len(self.mails()) == count
+
     def mails(self) -> list[dict[str, Any]]:
         """Letters to anyone of the account, newest first."""
         return self.bank.mails(*[user["email"] for user in self.users])
@@ -155,6 +176,12 @@ class Customer:
     def press(self, title: str, *, message_id: str | None = None) -> Answer:
         """The button of the latest answer whose title begins so."""
         return self.conversation.press(self.button(title), message_id=message_id)
+
+    @contextmanager
+    def saying(self, words: str) -> Iterator[Callable[[], Answer]]:
+        """Says it in the background; what is yielded waits for the answer."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            yield beside.submit(self.say, words).result
 
     def button(self, title: str) -> dict[str, str]:
         found = [b for b in self.answer.buttons if b["title"].casefold().startswith(title.casefold())]
@@ -215,8 +242,7 @@ class SecurePage:
 
     def __init__(self, url: str, account: Account) -> None:
         self.url, self.account = url, account
-        self._http = httpx.Client(timeout=30, trust_env=False)
-        self.opened = self._http.get(url)
+        self.opened = httpx.get(url, timeout=PAGE_S, trust_env=False)
         self.quote_id: str | None = None
         self.consent = ""
 
@@ -232,7 +258,7 @@ class SecurePage:
 
     def quote(self, amount: str | None = None) -> httpx.Response:
         """Another amount; what the page shows then is the quote that Pay means."""
-        answer = self._http.post(f"{self.url}/quote", json={"amount": amount or self.proposed})
+        answer = self._post("/quote", {"amount": amount or self.proposed})
         if answer.is_success:
             self.quote_id = answer.json()["quote"]["id"]
             self.consent = answer.json()["consent"]
@@ -242,11 +268,14 @@ class SecurePage:
         if self.quote_id is None:
             assert self.quote().is_success
         body = {"quote_id": self.quote_id, "token": self.account.bank.token(ending), "save": save}
-        return self._http.post(self.url, json=body | self._details(email, address))
+        return self._post("", body | self._details(email, address))
 
     def save(self, *, email: str | None = None, **address: str) -> httpx.Response:
         """The page of a saved method: its address and email."""
-        return self._http.post(self.url, json=self._details(email, address))
+        return self._post("", self._details(email, address))
+
+    def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", json=body, timeout=PAGE_S, trust_env=False)
 
     def _details(self, email: str | None, address: dict[str, str]) -> dict[str, Any]:
         usual = {"line2": "", **self.account.record["billing_address"]}

@@ -28,6 +28,9 @@ class Bank:
         self._http = httpx.Client(base_url=address, timeout=20, trust_env=False)
         self._key = {"Authorization": f"Bearer {secret_key}"}
 
+    def close(self) -> None:
+        self._http.close()
+
     def token(self, ending: str, *, exp_year: int = 2034) -> str:
         """What the card fields give the page for a card typed into them."""
         card = {

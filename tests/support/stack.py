@@ -105,13 +105,14 @@ def running_stack(settings: Mapping[str, str]) -> Iterator[TestStack]:
     var, port = Path(tempfile.mkdtemp(prefix="remit-stack-")), free_block()
     ours = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH"}
     environment = {name: value for name, value in os.environ.items() if name in ours}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "remit", "up", "--demo", "--tied", "--port", str(port)],
-        env=environment | {"REMIT_VAR": str(var), "CI": "true"} | dict(settings),
-        stdout=(var / "up.log").open("w"),
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with (var / "up.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "remit", "up", "--demo", "--tied", "--port", str(port)],
+            env=environment | {"REMIT_VAR": str(var), "CI": "true"} | dict(settings),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     stack = TestStack(process, var, port)
     try:
         deadline = time.monotonic() + STARTS_WITHIN_S

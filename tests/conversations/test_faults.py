@@ -1,0 +1,69 @@
+"""Conversations in which a process of ours is restarted or goes away. The supervisor's own promises: tests/remit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.conversations.conftest import Customers
+from tests.support.customers import Customer
+from tests.support.stack import TestStack
+
+
+def test_bot_restarted_in_mid_form_goes_on_where_it_was(maya: Customer, stack: TestStack) -> None:
+    maya.say("pay my bill")
+    maya.say("pay 100")
+    stack.restart("bot")
+    maya.say("the visa ending 4242")
+    assert maya.quote and maya.quote["amount"]["minor"] == 10_000
+    maya.say("yes")
+    assert maya.account.payments() == [("succeeded", Decimal("100.00"))]
+
+
+def test_action_server_stopped_before_the_yes_charges_nothing_and_says_so(maya: Customer, stack: TestStack) -> None:
+    maya.say("pay my bill")
+    maya.say("all of it")
+    maya.say("the visa ending 4242")
+    stack.stop("actions")
+    try:
+        answer = maya.say("yes")
+        assert "nothing was charged" in answer.text.lower()
+    finally:
+        stack.start("actions")
+    assert maya.account.payments() == []
+    assert maya.account.charged() == []
+    # The quote that was open then is void: a later yes cannot mean it.
+    maya.say("yes")
+    assert maya.account.payments() == []
+
+
+def test_action_server_killed_while_the_bank_is_charging_pays_once_and_tells_later(
+    customers: Customers, stack: TestStack
+) -> None:
+    """The card charges at once but answers after seconds; in between the process that waits for it is killed."""
+    account = customers.account("maya")
+    account.attach("1000")
+    customer = customers.talk(account)
+    customer.say("pay 50 with the visa ending 1000")
+    assert customer.quote and customer.quote["method"]["last4"] == "1000"
+    with customer.saying("yes") as answer:
+        account.wait_until_bank_is_asked()
+        stack.kill("actions")
+    assert "checking" in answer().text.lower() or "checked" in answer().text.lower()
+    stack.wait_until_ready()
+    customer.wait_for_event("50.00", within_s=40)
+    assert account.payments() == [("succeeded", Decimal("50.00"))]
+    assert account.charged() == [Decimal("50.00")]
+
+
+def test_worker_stopped_while_a_payment_is_made_sends_the_letters_when_it_is_back(
+    maya: Customer, stack: TestStack
+) -> None:
+    stack.stop("worker")
+    try:
+        maya.say("pay 20 with the visa ending 4242")
+        maya.say("yes")
+        assert maya.payment and maya.payment["state"] == "succeeded"
+        assert maya.account.mails() == []
+    finally:
+        stack.start("worker")
+    maya.account.wait_for_letters(2)
