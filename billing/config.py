@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -83,6 +85,10 @@ class Settings(BaseSettings):
     metrics_token: str = Field(
         "", description="Bearer token for /metrics; without it only loopback may read them.", repr=False
     )
+
+    def local(self, moment: datetime) -> datetime:
+        """`moment` on the company's clock, which is the one that customers are told."""
+        return moment.astimezone(ZoneInfo(self.time_zone))
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -52,7 +51,7 @@ def words_for_failure(
 
 def under_way_words(shared: Edge, payment: Payment, language: str, channel: str) -> str:
     """Why nothing else can be paid now: which payment, since when (in the company's zone)."""
-    since = payment.created_at.astimezone(ZoneInfo(shared.settings.time_zone))
+    since = shared.settings.local(payment.created_at)
     return say("payment_under_way", language, channel, amount=payment.amount, since=since)
 
 

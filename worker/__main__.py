@@ -71,5 +71,6 @@ async def revive(app: App) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=get_settings().log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it logs arguments of jobs at INFO
+    for chatty in ("procrastinate", "httpx"):  # arguments of jobs and addresses of objects are nobody's at INFO
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     sys.exit(asyncio.run(run()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parseaddr
 from urllib.parse import unquote, urlsplit
@@ -63,8 +64,8 @@ def render(session: Session, notice: Notice, context: Context) -> Letter:
     facts: list[tuple[str, str]] = []
     values: dict[str, object] = dict(company)
     if notice.payment_id is not None:
-        told = receipt(session, notice.payment_id, context.now().date())
-        facts = _facts(told, notice.kind, language)
+        told = receipt(session, notice.payment_id, settings.local(context.now()).date())
+        facts = _facts(told, settings.local(told.at), notice.kind, language)
         values |= {"amount": told.payment.amount, "reference": told.payment.reference}
     if notice.detail:
         values |= notice.detail
@@ -79,12 +80,12 @@ def render(session: Session, notice: Notice, context: Context) -> Letter:
     )
 
 
-def _facts(told: Receipt, kind: str, language: str) -> list[tuple[str, str]]:
+def _facts(told: Receipt, at: datetime, kind: str, language: str) -> list[tuple[str, str]]:
     def fact(name: str, value: object) -> tuple[str, str]:
         return say(f"mail_label_{name}", language, "email"), write(value, language, "email")
 
     payment = told.payment
-    facts = [fact("date", told.at), fact("reference", payment.reference), fact("amount", payment.amount)]
+    facts = [fact("date", at), fact("reference", payment.reference), fact("amount", payment.amount)]
     if told.method is not None:
         facts.append(fact("method", method_label(told.method, language, "email")))
     if kind == "receipt":
