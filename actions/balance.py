@@ -17,13 +17,18 @@ from billing.payment_states import SUCCEEDED
 
 
 def offers(turn: Turn, position: Position) -> list[dict[str, Any]]:
-    """The whole balance, and what is late of it if that is less."""
+    """Buttons to pay the whole balance, and what is late of it if that is less."""
     if not position.outstanding:
         return []
     buttons = [pay_button(position.outstanding, *turn.place)]
     if position.past_due and position.past_due < position.outstanding:
         buttons.append(pay_button(position.past_due, *turn.place, key="button_pay_past_due"))
     return buttons
+
+
+def offers_outside(turn: Turn, position: Position) -> list[dict[str, Any]]:
+    """In the middle of a payment its own question follows, and a second row of amounts would only confuse."""
+    return [] if turn.in_form else offers(turn, position)
 
 
 def tell_balance(turn: Turn, position: Position) -> str:
@@ -40,7 +45,9 @@ class ActionBalance(Task):
 
     def answer(self, turn: Turn) -> list[EventType]:
         position = turn.position()
-        turn.say(tell_balance(turn, position), buttons=offers(turn, position), card=turn.cards.balance(position))
+        turn.say(
+            tell_balance(turn, position), buttons=offers_outside(turn, position), card=turn.cards.balance(position)
+        )
         return []
 
 
@@ -61,7 +68,7 @@ class ActionDueDate(Task):
         if coming:
             following = coming[0]
             texts.append(turn.word("due_next", number=following.number, amount=following.open, due=following.due_on))
-        turn.say(*texts, buttons=offers(turn, position), card=turn.cards.balance(position))
+        turn.say(*texts, buttons=offers_outside(turn, position), card=turn.cards.balance(position))
         return []
 
 
@@ -98,7 +105,7 @@ class ActionExplainBalance(Task):
         elif (latest := latest_payment(turn.session, turn.account_id)) and latest.state == SUCCEEDED:
             on = turn.local(latest.decided_at or latest.created_at).date()
             texts.append(turn.word("explain_last_payment", amount=latest.amount, on=on))
-        turn.say(*texts, buttons=offers(turn, position), card=turn.cards.balance(position))
+        turn.say(*texts, buttons=offers_outside(turn, position), card=turn.cards.balance(position))
         return []
 
     @staticmethod

@@ -160,7 +160,8 @@ def _no(turn: Turn, wish: Wish, asked: str) -> Events:
 def _not_understood(turn: Turn, wish: Wish, asked: str) -> Events:
     """The question again with an example; after two in a row, help and a person."""
     misses = int(turn.slot("misses") or 0) + 1
-    words = [turn.word("out_of_scope")] if turn.intent == "out_of_scope" else _miss_words(turn, asked)
+    beside_the_point = turn.intent == "out_of_scope" and asked == CONFIRMATION
+    words = [turn.word("out_of_scope")] if beside_the_point else _miss_words(turn, asked)
     if misses >= HELP_AFTER:
         words = [turn.word("offer_help")]
     events = ask_again(turn, wish, asked, *words)

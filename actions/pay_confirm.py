@@ -27,7 +27,7 @@ class ActionPay(Task):
         if quote is None:
             return _nothing_to_confirm(turn)
         if quote.state == "consumed" and (payment := payment_of_quote(turn.session, quote.id)):
-            return after_payment(turn, payment)
+            return after_payment(turn, payment, turn.word("yes_already"))
         if quote.state == "open" and quote.expires_at > turn.now:
             return self._pay(turn, quote)
         return _read_out_present(turn, quote, quote.state)
@@ -50,18 +50,18 @@ class ActionPay(Task):
 def _refused(turn: Turn, quote: Quote, refusal: QuoteRefused) -> Events:
     """Nothing was charged by this yes: the first payment's state is told, or what would be charged now."""
     if isinstance(refusal, QuoteNotOpen) and refusal.payment_id is not None:
-        return after_payment(turn, get_payment(turn.session, refusal.payment_id))
+        return after_payment(turn, get_payment(turn.session, refusal.payment_id), turn.word("yes_already"))
     if isinstance(refusal, QuoteNotOpen):
         return _read_out_present(turn, quote, refusal.state)
     return _again(turn, quote, "quote_expired" if isinstance(refusal, QuoteExpired) else "quote_changed")
 
 
-def after_payment(turn: Turn, payment: Payment) -> Events:
+def after_payment(turn: Turn, payment: Payment, *preface: str) -> Events:
     """Says what became of it and begins a new session, so that a long conversation stays as quick as a short one.
 
     After a decline the amount and the card are kept for another try; `last_messages` is what `repeat` says again.
     """
-    turn.outcome(payment)
+    turn.outcome(payment, *preface)
     kept = {}
     if payment.state in TRY_AGAIN:
         kept = {"payment_amount": str(payment.amount_minor)}

@@ -12,7 +12,7 @@ from actions.balance import offers
 from actions.turn import Turn, listen, set_slots
 from actions.wish import AMOUNT, CONFIRMATION, METHOD, NEW, Wish
 from assistant.cards import button, link_card, methods_card
-from assistant.wording import either, invoice_lines, method_label
+from assistant.wording import either, invoice_phrase, method_label
 from billing.errors import MethodNotUsable, NotFound, PaymentUnderWay
 from billing.models import PaymentMethod, Quote
 from billing.money import Money
@@ -172,7 +172,7 @@ def effect_of(turn: Turn, wish: Wish, quote: Quote) -> str:
     """What the amount does: which invoices it pays, what becomes credit, and how long a bank may take."""
     texts = []
     if shares := shares_of(quote):
-        texts.append(turn.word("quote_pays", invoices=invoice_lines(shares, *turn.place)))
+        texts.append(turn.word("quote_pays", invoices=invoice_phrase(shares, *turn.place)))
     if quote.credit_minor:
         texts.append(turn.word("quote_credit", credit=Money(quote.credit_minor, quote.currency)))
     if wish.method is not None and wish.method.kind == "bank_debit":

@@ -25,7 +25,8 @@ class ActionPaymentStatus(Task):
             turn.outcome(payment)
         else:
             told = receipt(turn.session, payment.id, turn.today)
-            buttons = retry_buttons(told, *turn.place) if payment.state == DECLINED else []
+            retries = payment.state == DECLINED and not turn.in_form
+            buttons = retry_buttons(told, *turn.place) if retries else []
             turn.say(_finished(turn, payment), buttons=buttons, card=outcome_card(told, turn.principal.language))
         return []
 
@@ -49,7 +50,7 @@ class ActionDeclinedQuestion(Task):
             turn.say(turn.word("declined_none"))
             return []
         told = receipt(turn.session, payment.id, turn.today)
-        buttons = retry_buttons(told, *turn.place)
+        buttons = [] if turn.in_form else retry_buttons(told, *turn.place)
         if told.method is not None and told.method.state == "active":
             buttons.append(button(turn.word("button_address"), "edit_method", method=str(told.method.id)))
         turn.say(turn.word("declined_why"), buttons=buttons)

@@ -7,7 +7,7 @@ from rasa_sdk.events import EventType
 from actions.task import Task
 from actions.turn import Turn
 from assistant.outcomes import label_of, outcome_card
-from assistant.wording import invoice_lines
+from assistant.wording import invoice_phrase
 from billing.payment_records import latest_payment, payment_under_way
 from billing.payment_states import SUCCEEDED
 from billing.receipts import Receipt, receipt
@@ -36,7 +36,7 @@ def _words(turn: Turn, told: Receipt) -> list[str]:
     if told.method is not None:
         texts.append(turn.word("receipt_method", method=label_of(told, *turn.place)))
     if told.shares:
-        texts.append(turn.word("outcome_paid", invoices=invoice_lines(told.shares, *turn.place)))
+        texts.append(turn.word("outcome_paid", invoices=invoice_phrase(told.shares, *turn.place)))
     if told.credit:
         texts.append(turn.word("outcome_credit", credit=told.credit))
     if payment.billing_email:

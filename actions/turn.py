@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.interfaces import Tracker
@@ -104,7 +103,7 @@ class Turn:
 
     def local(self, moment: datetime) -> datetime:
         """`moment` on the company's clock, which is the one that customers are told."""
-        return moment.astimezone(ZoneInfo(self.context.settings.time_zone))
+        return self.context.settings.local(moment)
 
     def position(self) -> Position:
         return position(self.session, self.account_id, self.today)
@@ -137,10 +136,10 @@ class Turn:
             {"title": b["title"], "payload": json.dumps({"intent": b["intent"], "data": b["data"]})} for b in buttons
         ]
 
-    def outcome(self, payment: Payment) -> None:
+    def outcome(self, payment: Payment, *preface: str) -> None:
         """Says what became of a payment."""
         told = outcome_message(self.session, payment, *self.place, self.now)
-        self.say(told["text"], buttons=told["buttons"], card=told["card"])
+        self.say(*preface, told["text"], buttons=told["buttons"], card=told["card"])
 
     def release(self) -> None:
         """Commits, so that no transaction is open while someone else's server thinks (invariant 22)."""

@@ -96,8 +96,8 @@ def listen_to(turn: Turn, wish: Wish, asked: str | None) -> Said:
     if CARD_MARKER in text:
         return Said(card_typed=True)
     method = _method(turn, wish, asked)
-    if _is_about_method_alone(text, method):
-        return Said(method=method)
+    if not isinstance(method, NoMethod) and text.strip(" .!").replace(" ", "").isdigit():
+        return Said(method=method)  # digits that were understood as a card or a place in the list are no amount as well
     said = _amount(turn)
     if asked == METHOD and said.nothing and isinstance(method, NoMethod) and turn.intent == "add_card":
         method = NewCard()
@@ -131,13 +131,9 @@ def _method(turn: Turn, wish: Wish, asked: str | None) -> MethodReading:
         return NewCard()
     if isinstance(reading, NoSuchMethod) and not about_methods:
         return NoMethod()
+    if isinstance(reading, OneOf) and asked == AMOUNT and turn.intent == "inform_amount":
+        return NoMethod()  # "another one" is an amount there
     return reading
-
-
-def _is_about_method_alone(text: str, method: MethodReading) -> bool:
-    """Bare digits that were understood as a card or a place in the list are no amount as well."""
-    bare = text.strip().rstrip(".!").replace(" ", "").isdigit()
-    return not isinstance(method, NoMethod) and (bare or not any(c.isdigit() for c in text))
 
 
 def _amount(turn: Turn) -> Said:

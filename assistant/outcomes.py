@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from assistant.cards import Cards, Message, button, method_of
-from assistant.wording import invoice_lines, method_label, say
+from assistant.wording import invoice_phrase, method_label, say
 from billing.models import Payment
 from billing.payment_states import (
     CANCELED,
@@ -51,7 +51,7 @@ def _succeeded(told: Receipt, language: str, channel: str) -> list[str]:
         )
     ]
     if told.shares:
-        texts.append(say("outcome_paid", language, channel, invoices=invoice_lines(told.shares, language, channel)))
+        texts.append(say("outcome_paid", language, channel, invoices=invoice_phrase(told.shares, language, channel)))
     if told.differs_from_quote:
         texts.append(say("outcome_differs", language, channel))
     if told.credit:

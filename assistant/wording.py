@@ -6,6 +6,7 @@ Text is finished here, so that the consent record can hold what was said, word f
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -162,12 +163,13 @@ def counted(key: str, count: int, language: str, channel: str) -> str:
 
 def _day(day: date, language: str, channel: str) -> str:
     patterns = _DATES_FR if language == "fr" else _DATES
-    return str(format_date(day, patterns.get(channel, "long"), locale=LOCALES[language]))
+    text = str(format_date(day, patterns.get(channel, "long"), locale=LOCALES[language]))
+    return re.sub(r"^1 ", "1er ", text) if language == "fr" else text
 
 
 def _moment(moment: datetime, language: str, channel: str) -> str:
     """Day and time of `moment` in its own zone: whoever asks converts it to the company's."""
-    clock = str(format_time(moment, "short", locale=LOCALES[language]))
+    clock = str(format_time(moment, "short", locale=LOCALES[language])).replace("\u202f", "\u00a0")
     return say("moment", language, channel, day=_day(moment.date(), language, channel), time=clock)
 
 
@@ -220,22 +222,36 @@ def method_label(method: MethodLike, language: str, channel: str, among: Sequenc
 
 
 def invoice_lines(shares: Sequence[Share], language: str, channel: str) -> list[str]:
-    """What a payment does to each invoice, a phrase each: all of few, a count and the last of many."""
-
-    def line(share: Share) -> str:
-        key = "share_part" if share.left else "share_full"
-        return say(key, language, channel, number=share.number, amount=share.amount, left=share.left)
-
+    """What a payment does to each invoice, a line each: all of few, a count and the rest of many."""
     full, part = [s for s in shares if not s.left], [s for s in shares if s.left]
-    if len(shares) <= FEW or not full:
-        return [line(share) for share in shares]
-    many = {"count": len(full), "first": full[0].number, "last": full[-1].number}
-    return [say("shares_many", language, channel, **many), *[line(share) for share in part]]
+    if len(full) > FEW:
+        lines = [say("share_full", language, channel, numbers=name_invoices(numbers(full), language, channel))]
+    else:
+        lines = [say("share_full", language, channel, numbers=share.number) for share in full]
+    return lines + [_part(share, language, channel) for share in part]
 
 
-def name_invoices(numbers: Sequence[str], language: str, channel: str) -> str:
+def invoice_phrase(shares: Sequence[Share], language: str, channel: str) -> str:
+    """The same inside a sentence: "INV-1 and INV-2 in full and $50.00 of INV-3, which leaves $50.00"."""
+    full, part = [s for s in shares if not s.left], [s for s in shares if s.left]
+    phrases = [_part(share, language, channel) for share in part]
+    if full:
+        named = name_invoices(numbers(full), language, channel)
+        phrases.insert(0, say("share_full", language, channel, numbers=named))
+    return write(phrases, language, channel)
+
+
+def numbers(shares: Sequence[Share]) -> list[str]:
+    return [share.number for share in shares]
+
+
+def _part(share: Share, language: str, channel: str) -> str:
+    return say("share_part", language, channel, number=share.number, amount=share.amount, left=share.left)
+
+
+def name_invoices(named: Sequence[str], language: str, channel: str) -> str:
     """ "INV-1 and INV-2"; of many only how many there are, from which to which."""
-    if len(numbers) <= FEW:
-        return write(list(numbers), language, channel)
-    many = {"count": len(numbers), "first": numbers[0], "last": numbers[-1]}
+    if len(named) <= FEW:
+        return write(list(named), language, channel)
+    many = {"count": len(named), "first": named[0], "last": named[-1]}
     return say("invoices_many", language, channel, **many)

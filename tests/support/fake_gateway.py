@@ -51,6 +51,7 @@ class FakeGateway:
     """
 
     name: str = "fake"
+    ids: str = "pay"  # how payment ids begin; gateways that share a database need one each
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     payments: dict[str, GatewayPayment] = field(default_factory=dict)
     orders: dict[str, ChargeOrder] = field(default_factory=dict)
@@ -216,7 +217,7 @@ class FakeGateway:
         return cast("T", result)
 
     def _create(self, order: ChargeOrder) -> GatewayPayment:
-        gateway_id = f"pay_{len(self.payments) + 1}"
+        gateway_id = f"{self.ids}_{len(self.payments) + 1}"
         created = GatewayPayment(
             gateway_id, "requires_confirmation", order.amount, payment_reference=order.payment_reference
         )
