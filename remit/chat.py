@@ -70,14 +70,14 @@ def _scripted(conversation: Conversation, name: str, turns: list[str], *, as_jso
 
 
 def _take(conversation: Conversation, turn: str) -> Answer:
-    """A turn of a script: a text, or `[1]` or `[its title]` for a button of the latest answer."""
+    """A turn of a script: a text, or `[1]` or `[its title's beginning]` for a button of the latest answer."""
     if turn.startswith("[") and turn.endswith("]"):
         wanted, buttons = turn[1:-1].strip(), conversation.answer.buttons
-        for number, button in enumerate(buttons, 1):
-            if wanted in (str(number), button["title"]):
-                return conversation.press(button)
+        found = [b for n, b in enumerate(buttons, 1) if str(n) == wanted or b["title"].startswith(wanted)]
+        if len(found) == 1:
+            return conversation.press(found[0])
         titles = ", ".join(f"[{b['title']}]" for b in buttons)
-        raise EdgeError("no_such_button", f"there is no button {turn}; there are {titles or 'none'}")
+        raise EdgeError("no_such_button", f"no one button is {turn}; there are {titles or 'none'}")
     return conversation.say(turn)
 
 

@@ -76,7 +76,7 @@ def chat_command(
         str, typer.Option("--as", envvar="AS", help="Address of the portal user who talks.")
     ] = "maya@northwind.example",
     say: Annotated[
-        str, typer.Option(envvar="SAY", help="Turns, separated by |; \\[1] or \\[its title] presses a button.")
+        str, typer.Option(envvar="SAY", help="Turns, separated by |; \\[1] or \\[title] presses a button.")
     ] = "",
     as_json: Annotated[
         bool, typer.Option("--json/--no-json", envvar="JSON", help="One JSON list, an entry a turn.")
@@ -89,6 +89,28 @@ def chat_command(
     use_running_settings()
     settings = get_settings()
     raise typer.Exit(chat(settings, address_of_edge(settings.public_url), email, say or None, as_json=as_json))
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON, see docs/import-format.md.")],
+) -> None:
+    """Take over a billing system's accounts, users, invoices, credits and payments: the whole file or nothing."""
+    from billing.config import get_settings
+    from remit.books import import_books
+
+    use_running_settings()
+    import_books(get_settings(), file)
+
+
+@app.command("verify")
+def verify_command() -> None:
+    """Check every invariant of the books, in SQL; exit code 1 and the rows when one does not hold."""
+    from billing.config import get_settings
+    from remit.books import verify_books
+
+    use_running_settings()
+    raise typer.Exit(verify_books(get_settings()))
 
 
 @app.command("health")

@@ -137,7 +137,7 @@ def serve(folder: Path) -> None:
     server = EmbeddedPostgres(folder)
     server.initialise(os.environ["POSTGRES_PASSWORD"])
     server.take_over()
-    command = server.command("-c", "shared_buffers=64MB", "-c", "max_connections=200")
+    command = server.command("-c", "shared_buffers=32MB", "-c", "max_connections=200")
     os.execvp(command[0], command)  # noqa: S606 our own command
 
 
