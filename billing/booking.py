@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from billing import allocations, ledger
 from billing.allocation import OpenInvoice, Plan, Share, plan
 from billing.credits import lot_of_payment, lots_with_money
-from billing.models import Credit, Payment
+from billing.models import Credit, Invoice, Payment
 from billing.money import Money, total
 
 
@@ -155,7 +155,9 @@ class _Booking:
             for piece in self.pieces
         ]
         allocations.write(self.session, rows, now=self.now)
-        self.session.expire_all()
+        for row in self.session.identity_map.values():
+            if isinstance(row, Invoice | Payment):  # changed behind the session's back, in SQL
+                self.session.expire(row)
 
 
 # What a payment could not allocate when it came is allocated now: invariant 5 moves along.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing import ledger
@@ -49,6 +49,17 @@ def issue_invoice(
     return session.get_one(Invoice, invoice_id, populate_existing=True)
 
 
+_INSERT = text("""
+    insert into invoices (account_id, external_id, number, currency, total_minor, open_minor, issued_on, due_on)
+    select d.account_id, d.external_id, d.number, d.currency, d.total, d.total, d.issued_on, d.due_on
+      from unnest(cast(:account_ids as bigint[]), cast(:external_ids as text[]), cast(:numbers as text[]),
+                  cast(:currencies as text[]), cast(:totals as bigint[]), cast(:issued as date[]), cast(:due as date[]))
+           with ordinality as d(account_id, external_id, number, currency, total, issued_on, due_on, place)
+     order by d.place
+    returning id
+""")
+
+
 def issue_invoices(session: Session, drafts: Sequence[InvoiceDraft], *, now: datetime) -> list[int]:
     """Books any number of new invoices in a few statements; their ids in the order of `drafts`.
 
@@ -56,22 +67,19 @@ def issue_invoices(session: Session, drafts: Sequence[InvoiceDraft], *, now: dat
     """
     if not drafts:
         return []
-    ids = session.scalars(
-        insert(Invoice).returning(Invoice.id, sort_by_parameter_order=True),
-        [
-            {
-                "account_id": draft.account_id,
-                "external_id": draft.external_id,
-                "number": draft.number,
-                "currency": draft.total.currency,
-                "total_minor": draft.total.minor,
-                "open_minor": draft.total.minor,
-                "issued_on": draft.issued_on,
-                "due_on": draft.due_on,
-            }
-            for draft in drafts
-        ],
-    ).all()
+    returned = session.scalars(
+        _INSERT,
+        {
+            "account_ids": [draft.account_id for draft in drafts],
+            "external_ids": [draft.external_id for draft in drafts],
+            "numbers": [draft.number for draft in drafts],
+            "currencies": [draft.total.currency for draft in drafts],
+            "totals": [draft.total.minor for draft in drafts],
+            "issued": [draft.issued_on for draft in drafts],
+            "due": [draft.due_on for draft in drafts],
+        },
+    )
+    ids = sorted(returned)  # identities are drawn in the order of `place`; RETURNING promises no order
     postings = [
         ledger.Posting(
             "invoice_issued",
@@ -81,7 +89,7 @@ def issue_invoices(session: Session, drafts: Sequence[InvoiceDraft], *, now: dat
         for invoice_id, draft in zip(ids, drafts, strict=True)
     ]
     ledger.post_many(session, postings, now=now)
-    return list(ids)
+    return ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def post_many(session: Session, postings: Sequence[Posting], *, now: datetime) -
     if not postings:
         return []
     session.flush()
-    ids = session.scalars(
+    returned = session.scalars(
         _INSERT_TRANSACTIONS,
         {
             "kinds": [p.kind for p in postings],
@@ -99,8 +99,8 @@ def post_many(session: Session, postings: Sequence[Posting], *, now: datetime) -
             "payment_ids": [p.payment_id for p in postings],
             "at": now,
         },
-    ).all()
-    ids = sorted(ids)  # identities are drawn in the order of `place`; RETURNING promises no order
+    )
+    ids = sorted(returned)  # identities are drawn in the order of `place`; RETURNING promises no order
     rows = [(i, p, e) for i, p in zip(ids, postings, strict=True) for e in p.entries if e.amount]
     session.execute(
         _INSERT_ENTRIES,
@@ -114,4 +114,4 @@ def post_many(session: Session, postings: Sequence[Posting], *, now: datetime) -
             "amounts": [e.amount.minor for _, _, e in rows],
         },
     )
-    return list(ids)
+    return ids

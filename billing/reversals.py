@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from billing import allocations, booking, credits, ledger
-from billing.models import Allocation, Credit, Payment
+from billing.models import Allocation, Credit, Invoice, Payment
 from billing.money import Money
 
 
@@ -125,4 +125,6 @@ _WRITE_OFF = text("""
 def _write_off(session: Session, pieces: Sequence[Piece]) -> None:
     values = {"ids": [p.invoice_id for p in pieces], "amounts": [p.amount_minor for p in pieces]}
     session.execute(_WRITE_OFF, values)
-    session.expire_all()
+    for row in session.identity_map.values():
+        if isinstance(row, Invoice):
+            session.expire(row)

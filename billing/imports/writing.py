@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import any_, insert, literal, select, update
+from sqlalchemy import any_, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from billing.credits import CreditDraft, grant_credits
 from billing.imports.comparing import Change, Comparison, at_noon, money
 from billing.imports.records import CreditRow, PaymentRow, Records
 from billing.invoices import InvoiceDraft, issue_invoices
-from billing.models import Account, Audit, PortalUser
+from billing.models import Account, PortalUser
 from billing.payments_elsewhere import PaymentDraft, record_payments
 
 ACTOR = "system:import"
@@ -214,25 +215,30 @@ class Writer:
         if not rows:
             return
         self.session.execute(
-            insert(Audit),
-            [
-                {
-                    "at": self.now,
-                    "actor": ACTOR,
-                    "cause": cause,
-                    "entity": table.removesuffix("s"),
-                    "entity_id": str(id_),
-                    "before": before and _plain(before),
-                    "after": _plain(after),
-                }
-                for table, id_, before, after in rows
-            ],
+            _INSERT_AUDIT,
+            {
+                "at": self.now,
+                "actor": ACTOR,
+                "cause": cause,
+                "entities": [table.removesuffix("s") for table, _, _, _ in rows],
+                "entity_ids": [str(id_) for _, id_, _, _ in rows],
+                "befores": [before and _json(before) for _, _, before, _ in rows],
+                "afters": [_json(after) for _, _, _, after in rows],
+            },
         )
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Days as text, for JSON."""
-    return {key: value.isoformat() if isinstance(value, date) else value for key, value in values.items()}
+_INSERT_AUDIT = text("""
+    insert into audit (at, actor, cause, entity, entity_id, before, after)
+    select :at, :actor, :cause, d.entity, d.entity_id, cast(d.before as jsonb), cast(d.after as jsonb)
+      from unnest(cast(:entities as text[]), cast(:entity_ids as text[]), cast(:befores as text[]),
+                  cast(:afters as text[])) with ordinality as d(entity, entity_id, before, after, place)
+     order by d.place
+""")
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, default=str)  # days and instants
 
 
 def _batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:
