@@ -15,7 +15,9 @@ let busy = false;
 function byId(id) { return document.getElementById(id); }
 function digits(text) { return text.replace(/\D/g, ""); }
 function brandOf(number) { return BRANDS.find(([, , pattern]) => pattern.test(number)); }
-function tell(type, more = {}) { window.parent.postMessage({ source: "sandbox-fields", type, ...more }, parentOrigin); }
+function tell(type, more = {}) {
+  if (window.parent !== window) window.parent.postMessage({ source: "sandbox-fields", type, ...more }, parentOrigin);
+}
 
 function luhn(number) {
   let sum = 0;

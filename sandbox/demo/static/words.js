@@ -1,0 +1,115 @@
+// The page's own words. What the assistant says comes from the service, in the conversation's language.
+
+const en = {
+  title: " · payment assistant", sandbox: "Sandbox", no_money: " – no real money", customer: "Customer", start_over: "Start over",
+  starting_over: "Starting over…", chat: "Chat", bank: "The bank", mailbox: "Mailbox", try: "Try", try_title: "Things to say",
+  cards_title: "Test cards", cards_how: "For “a new card”, on the secure page. Any future expiry, any code. Press one to copy it.",
+  assistant: "Payment assistant", message: "Message", type: "Type a message", send: "Send", close: "Close",
+  never: "Never type a card number here – a secure page opens for it.", you_decide: "you decide",
+  bank_history: "Payments at the bank", secure_page: "Secure page", skip: "Skip to the message field",
+  signed_in: "Signed in as {}", connecting: "Connecting…", online: "Online", offline: "Reconnecting…", you: "You: ",
+  them: "Assistant: ", writing: "The assistant is writing", ended: "This conversation has ended.", again: "Begin a new one",
+  not_sent: "Not sent. Your words are still in the field.", no_answer: "The assistant did not answer. Your message is still in the field.",
+  pay_with: "Pay with", ending: "{} ending in {}", bank_account: "Bank account", expires: "expires {}",
+  balance: "Balance", credit: "Credit", past_due: "{} past due", due: "due {}", invoices_1: "1 open invoice", invoices: "{} open invoices",
+  to_pay: "To pay", new_card: "A new card", left: "{} left", paid: "paid", to_credit: "Credit",
+  receipt_to: "Receipt to {}", good_until: "Good until {}", all_invoices: "Show all {} invoices",
+  open_page: "Open the secure page", edit_page: "Open the page", link_until: "Good until {}", bank_page: "Go to the bank’s page", new_balance: "New balance {}", reference: "Reference {}",
+  succeeded: "Accepted", declined: "Declined", processing: "Waiting for the bank", unknown: "Being checked",
+  submitting: "Being sent", requires_action: "Waiting for you at the bank", canceled: "Cancelled", not_attempted: "Nothing was charged",
+  steps: "Sent · the bank decides · done", nothing_pending: "Nothing waits for a decision. A bank debit, or the test card ending 2024, will.",
+  pending: "Pending", approve: "Approve", decline: "Decline", because: "If declined, because", by: "{} · {}",
+  no_mail: "No mail yet. Confirmations arrive here.", mails_1: "1 message", mails: "{} messages", unread: "unread",
+  from: "From", to: "To", at: "At", copied: "Copied: {}", failed: "That did not work. Try again.", statement: "Invoices and payments",
+  copy: "Copy", no_edge: "The payment service does not answer. Open this page at the address that the start printed.",
+  invoice: "Invoice", payment: "Payment", refund: "Refund",
+  why: {
+    bank_declined: "No reason given", insufficient_funds: "Insufficient funds", account_closed: "Account closed",
+    card_declined: "Card declined", lost_card: "Lost card", expired_card: "Expired card", incorrect_cvc: "Wrong security code",
+    processing_error: "Bank out of order", billing_address_mismatch: "Address mismatch", authentication_failed: "Check not passed",
+  },
+  about: {
+    maya: "Maya has three invoices, two cards that work and one (Visa 0002) that is always declined.",
+    liam: "Liam has a credit of $35.00.", chloe: "Chloé speaks French and pays by bank debit: you decide what her bank says.",
+    noah: "Noah has no saved card: his goes in on the secure page.", zoe: "Zoe has 240 open invoices.",
+  },
+  ideas: {
+    maya: ["What do I owe?", "Pay my bill", "Pay $250", "Only the oldest invoice", "Why is my balance this?", "What have I paid?", "Did my payment go through?", "Talk to a person"],
+    liam: ["What do I owe?", "Pay my bill", "Pay $20", "What have I paid?"],
+    chloe: ["Combien je dois?", "Payer ma facture", "Payer 40 $", "Mon paiement est-il passé?", "English, please"],
+    noah: ["What do I owe?", "Pay my bill", "Pay half"],
+    zoe: ["What do I owe?", "Pay $500", "Pay it all", "What is overdue?"],
+  },
+  cards: {
+    "4242 4242 4242 4242": "pays", "5555 5555 5555 4444": "pays (Mastercard)", "4000 0000 0000 9995": "declined: insufficient funds",
+    "4000 0000 0000 0036": "declined, but for postal code K1A 0B1", "4000 0000 0000 3220": "asks you first (3-D Secure)",
+    "4000 0000 0000 2024": "pending until you decide", "4000 0000 0000 4087": "charges, and its answer gets lost",
+  },
+};
+
+const fr = {
+  title: " · assistant de paiement", sandbox: "Bac à sable", no_money: " – pas d’argent réel", customer: "Client", start_over: "Recommencer",
+  starting_over: "Un instant…", chat: "Clavardage", bank: "La banque", mailbox: "Courriel", try: "Essayer", try_title: "À dire",
+  cards_title: "Cartes d’essai", cards_how: "Pour « une nouvelle carte », sur la page sécurisée. Expiration future et code au choix. Appuyez pour copier.",
+  assistant: "Assistant de paiement", message: "Message", type: "Écrivez un message", send: "Envoyer", close: "Fermer",
+  never: "N’écrivez jamais un numéro de carte ici – une page sécurisée s’ouvre pour cela.", you_decide: "vous décidez",
+  bank_history: "Paiements à la banque", secure_page: "Page sécurisée", skip: "Aller au champ du message",
+  signed_in: "Connexion : {}", connecting: "Connexion…", online: "En ligne", offline: "Reconnexion…", you: "Vous : ",
+  them: "Assistant : ", writing: "L’assistant écrit", ended: "Cette conversation est terminée.", again: "En commencer une autre",
+  not_sent: "Non envoyé. Votre texte est encore dans le champ.", no_answer: "L’assistant n’a pas répondu. Votre message est encore dans le champ.",
+  pay_with: "Payer avec", ending: "{} se terminant par {}", bank_account: "Compte bancaire", expires: "expire {}",
+  balance: "Solde", credit: "Crédit", past_due: "{} en retard", due: "échéance {}", invoices_1: "1 facture ouverte", invoices: "{} factures ouvertes",
+  to_pay: "À payer", new_card: "Une nouvelle carte", left: "reste {}", paid: "payée", to_credit: "Crédit",
+  receipt_to: "Reçu à {}", good_until: "Valable jusqu’à {}", all_invoices: "Voir les {} factures",
+  open_page: "Ouvrir la page sécurisée", edit_page: "Ouvrir la page", link_until: "Valable jusqu’à {}", bank_page: "Aller à la page de la banque", new_balance: "Nouveau solde {}", reference: "Référence {}",
+  succeeded: "Accepté", declined: "Refusé", processing: "En attente de la banque", unknown: "En vérification",
+  submitting: "En cours d’envoi", requires_action: "Une étape à la banque", canceled: "Annulé", not_attempted: "Rien n’a été débité",
+  steps: "Envoyé · la banque décide · terminé", nothing_pending: "Rien n’attend de décision. Un débit bancaire, ou la carte d’essai 2024, attendra.",
+  pending: "En attente", approve: "Approuver", decline: "Refuser", because: "Si refusé, parce que", by: "{} · {}",
+  no_mail: "Pas encore de courriel. Les confirmations arrivent ici.", mails_1: "1 message", mails: "{} messages", unread: "non lu",
+  from: "De", to: "À", at: "Le", copied: "Copié : {}", failed: "Cela n’a pas fonctionné. Réessayez.", statement: "Factures et paiements",
+  copy: "Copier", no_edge: "Le service de paiement ne répond pas. Ouvrez cette page à l’adresse affichée au démarrage.",
+  invoice: "Facture", payment: "Paiement", refund: "Remboursement",
+  why: {
+    bank_declined: "Sans raison", insufficient_funds: "Provision insuffisante", account_closed: "Compte fermé",
+    card_declined: "Carte refusée", lost_card: "Carte perdue", expired_card: "Carte expirée", incorrect_cvc: "Mauvais code",
+    processing_error: "Banque en panne", billing_address_mismatch: "Adresse différente", authentication_failed: "Vérification échouée",
+  },
+  about: {
+    maya: "Maya a trois factures, deux cartes qui fonctionnent et une (Visa 0002) toujours refusée.",
+    liam: "Liam a un crédit de 35,00 $.", chloe: "Chloé parle français et paie par débit bancaire : vous décidez ce que dit sa banque.",
+    noah: "Noah n’a pas de carte enregistrée : la sienne s’écrit sur la page sécurisée.", zoe: "Zoe a 240 factures ouvertes.",
+  },
+  ideas: {
+    maya: ["Combien je dois?", "Payer ma facture", "Payer 250 $", "Seulement la plus ancienne facture", "Parler à une personne"],
+    liam: ["Combien je dois?", "Payer ma facture", "Payer 20 $"], chloe: en.ideas.chloe,
+    noah: ["Combien je dois?", "Payer ma facture", "Payer la moitié"], zoe: ["Combien je dois?", "Payer 500 $", "Tout payer"],
+  },
+  cards: {
+    "4242 4242 4242 4242": "paie", "5555 5555 5555 4444": "paie (Mastercard)", "4000 0000 0000 9995": "refusée : provision insuffisante",
+    "4000 0000 0000 0036": "refusée, sauf code postal K1A 0B1", "4000 0000 0000 3220": "vous demande d’abord (3-D Secure)",
+    "4000 0000 0000 2024": "en attente de votre décision", "4000 0000 0000 4087": "débite, et la réponse se perd",
+  },
+};
+
+const catalogue = { en, fr };
+let language = "en";
+
+export const locale = () => (language === "fr" ? "fr-CA" : "en-CA");
+export const words = () => catalogue[language];
+
+export function word(name, ...values) {
+  let place = 0;
+  return catalogue[language][name].replace(/\{\}/g, () => values[place++]);
+}
+
+export function several(name, count) { return count === 1 ? word(`${name}_1`) : word(name, count); }
+
+// Writes the page's words in the language of the conversation.
+export function speak(wanted) {
+  language = catalogue[wanted] ? wanted : "en";
+  document.documentElement.lang = language;
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = word(node.dataset.word);
+  for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = word(node.dataset.placeholder);
+  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", word(node.dataset.label));
+}
