@@ -108,3 +108,10 @@ def noah(customers: Customers) -> Customer:
 def zoe(customers: Customers) -> Customer:
     """240 open invoices."""
     return customers.like("zoe")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of a run waits for the whole stack, and on a busy machine for the training of the model too."""
+    for item in items:
+        if Path(item.fspath).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(400))
