@@ -33,7 +33,7 @@ where id = (
 returning id, event_id, tries
 """
 NEXT_DUE = """
-select greatest(extract(epoch from min(due_at) - now()), 0)::float as wait_s from deliveries where state = 'waiting'
+select extract(epoch from min(due_at) - now())::float as wait_s from deliveries where state = 'waiting'
 """
 FINISH = """
 update deliveries set state = %s, last_answer = %s, due_at = now() + %s * interval '1 second',
@@ -90,7 +90,8 @@ class Delivery:
             self._workers.submit(self._deliver, claimed)
         with self._database.transaction() as tx:
             row = one(tx, NEXT_DUE)
-        return IDLE_S if row is None or row["wait_s"] is None else min(row["wait_s"], IDLE_S)
+        # Clamped here: PostgreSQL's greatest() takes the null of an empty table for 0, and the loop would spin.
+        return IDLE_S if row is None or row["wait_s"] is None else min(max(row["wait_s"], 0.0), IDLE_S)
 
     def _claim(self) -> Row | None:
         with self._database.transaction() as tx:
