@@ -1,11 +1,11 @@
 """The bot's command line, run from the repository's root with the bot's own Python:
 
-    python -m bot run              serve on 127.0.0.1:$BOT_PORT
-    python -m bot train            train, unless a model of exactly these inputs exists
-    python -m bot train --check    check domain, rules and examples; exit 1 with what is wrong
-    python -m bot parse TEXT …     show what the classifier makes of sentences
-    python -m bot parse --json     the same for lines on standard input, as JSON lines
-    python -m bot parse --serve N  the same as POST /model/parse on port N, for scoring scripts
+python -m bot run              serve on 127.0.0.1:$BOT_PORT
+python -m bot train            train, unless a model of exactly these inputs exists
+python -m bot train --check    check domain, rules and examples; exit 1 with what is wrong
+python -m bot parse TEXT …     show what the classifier makes of sentences
+python -m bot parse --json     the same for lines on standard input, as JSON lines
+python -m bot parse --serve N  the same as POST /model/parse on port N, for scoring scripts
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import os
 import sys
 from pathlib import Path
 
-# One utterance is too little work for several threads; without this numpy starts one per core and they wait for each other.
+# One utterance is too little work for several threads; without this numpy starts one per core and they wait for each
+# other.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
@@ -47,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _log_to_stdout() -> None:
-    """Rasa's own messages can hold what customers typed: of them only warnings come through, from either of its two loggers."""
+    """Rasa's own messages can hold what customers typed: of them only warnings come through, from either of its two
+    loggers.
+    """
     layout = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format=layout)
     logging.getLogger("bot").setLevel(os.environ.get("BOT_LOG_LEVEL", "INFO").upper())

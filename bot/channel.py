@@ -1,7 +1,8 @@
 """The one way into the bot: `POST /webhooks/remit/turn`, for the edge alone.
 
-Rasa's own channels authenticate nobody, split replies and take identity from the body. This one checks a service token in constant time, validates the
-body strictly, takes buttons that the edge has resolved as intents, and answers one object per message with the fields that the edge knows.
+Rasa's own channels authenticate nobody, split replies and take identity from the body. This one checks a service
+token in constant time, validates the body strictly, takes buttons that the edge has resolved as intents, and answers
+one object per message with the fields that the edge knows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
@@ -41,7 +43,9 @@ class BadTurn(Exception):
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of one sender, as the edge hands it over. `button` is trusted: the edge resolved an id that it had issued."""
+    """One message of one sender, as the edge hands it over. `button` is trusted: the edge resolved an id that it had
+    issued.
+    """
 
     sender: str
     message_id: str
@@ -112,9 +116,9 @@ def _button(button: Any, intents: frozenset[str]) -> dict[str, Any] | None:
         return None
     if not isinstance(button, dict) or set(button) - {"intent", "data"}:
         raise BadTurn("button must be null or an object of intent and data")
-    if button.get("intent") not in intents:
+    if not isinstance(button.get("intent"), str) or button["intent"] not in intents:
         raise BadTurn("button.intent is not an intent of this bot")
-    data = button.get("data") or {}
+    data = {} if button.get("data") is None else button["data"]
     if not isinstance(data, dict):
         raise BadTurn("button.data must be an object")
     if len(json.dumps(data)) > MAX_BUTTON_BYTES:
@@ -185,15 +189,6 @@ class RemitChannel(InputChannel):
                 return _error(400, "bad_turn", f"{error}.")
             return await _answer(asked, on_new_message)
 
-        @routes.exception(SanicException)
-        async def refuse(_: Request, error: SanicException) -> HTTPResponse:
-            return _error(error.status_code, "refused", "There is no such route, or not with this method.")
-
-        @routes.exception(Exception)
-        async def fail(_: Request, error: Exception) -> HTTPResponse:
-            logger.error("A turn broke.", exc_info=error)
-            return _error(500, "internal", "The bot failed; see its log.")
-
         return routes
 
     def authenticates(self, header: str | None) -> bool:
@@ -223,7 +218,9 @@ async def _answer(turn: Turn, on_new_message: Callable[[UserMessage], Awaitable[
 
 
 def user_message(turn: Turn, reply: Reply) -> UserMessage:
-    """A button skips the classifier: its intent is certain. Its data travels in the metadata, which customers cannot write."""
+    """A button skips the classifier: its intent is certain. Its data travels in the metadata, which customers cannot
+    write.
+    """
     metadata = {"channel": turn.channel, "language": turn.language, "button": turn.button}
     text, parse_data = turn.text, None
     if turn.button:
@@ -231,17 +228,33 @@ def user_message(turn: Turn, reply: Reply) -> UserMessage:
         intent = {"name": turn.button["intent"], "confidence": 1.0}
         parse_data = {"text": text, "intent": intent, "entities": [], "intent_ranking": [intent]}
     return UserMessage(
-        text, reply, turn.sender, parse_data=parse_data, input_channel=turn.channel, message_id=turn.message_id, metadata=metadata
+        text,
+        reply,
+        turn.sender,
+        parse_data=parse_data,
+        input_channel=turn.channel,
+        message_id=turn.message_id,
+        metadata=metadata,
     )
 
 
 def _health(agent: Any) -> HTTPResponse:
-    """Ready means: a model is loaded and PostgreSQL answers. Rasa alone would go on from memory and call itself well."""
+    """Ready: a model is loaded and PostgreSQL answers. Rasa alone would go on from memory and call itself well."""
     try:
         agent.tracker_store.check()
     except StoreUnavailable:
         return _error(503, "store_unavailable", "PostgreSQL does not answer.")
     return _json(200, {"status": "ok", "model": agent.processor.model_filename})
+
+
+def answer_error(_: Request, error: Exception) -> HTTPResponse:
+    """What Sanic answers instead of its own pages: no route, wrong method, too large, or a fault of ours."""
+    if isinstance(error, SanicException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _error(
+            error.status_code, "refused", "There is no such route, not with this method, or not in this size."
+        )
+    logger.error("A request broke.", exc_info=error)
+    return _error(500, "internal", "The bot failed; see its log.")
 
 
 def _ms_since(started: float) -> float:

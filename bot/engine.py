@@ -1,12 +1,17 @@
 """Rasa's agent with what this bot changes in it, each change for a reason, each pinned to the code it replaces.
 
-- An action that fails ends the turn. Rasa logs the error and goes on as if the action had run, which would leave a payment form in a state that never was.
+- An action that fails ends the turn. Rasa logs the error and goes on as if the action had run, which would leave a
+  payment form in a state that never was.
 - So does a turn without an answer. Rasa stores it and answers with an empty list.
 - A store that fails ends the turn. Rasa answers from memory and forgets.
-- The answer of an action is checked against a schema that is prepared once. Rasa prepares the constant schema again for each answer: 82 % of a turn.
-- The class of a stored event is looked up in a table. Rasa walks all subclasses of all events, for each event of the conversation, each turn.
-- The connection to the action server stays open between calls, and a call has a deadline of its own (Rasa: a new connection each time, 300 s).
-- A long session is rolled over to a new one with the same slots, form and last words, because each turn replays the whole session several times.
+- The answer of an action is checked against a schema that is prepared once. Rasa prepares the constant schema again
+  for each answer: 82 % of a turn.
+- The class of a stored event is looked up in a table. Rasa walks all subclasses of all events, for each event of the
+  conversation, each turn.
+- The connection to the action server stays open between calls, and a call has a deadline of its own (Rasa: a new
+  connection each time, 300 s).
+- A long session is rolled over to a new one with the same slots, form and last words, because each turn replays the
+  whole session several times.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import hashlib
 import importlib
 import inspect
 import logging
-from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +58,8 @@ logger = logging.getLogger(__name__)
 
 RASA_VERSION = "3.6.21"
 
-# The functions of Rasa that are replaced or leaned upon below, with the first 16 digits of the SHA-256 of their source.
+# The functions of Rasa that are replaced or leaned upon below, with the first 16 digits of the SHA-256 of their
+# source.
 PINNED = {
     "rasa.core.actions.action:RemoteAction._validate_action_result": "f8cdb4be68123961",
     "rasa.core.actions.action:RemoteAction.run": "ccabf6f1160d527a",
@@ -67,14 +73,15 @@ PINNED = {
     "rasa.utils.endpoints:EndpointConfig.request": "ccdb778aed8208e2",
 }
 
-# A turn is 4 to 12 events. Sessions beyond this are rolled over at the next turn, so turn 300 costs what turn 10 does.
+# A turn is 4 to 12 events. Sessions beyond this are rolled over at the next turn, so turn 300 costs what turn 10
+# does.
 SESSION_EVENTS = 80
 # What a new session repeats of the old one, so that "say that again" still works.
 CARRIED_UTTERANCES = 3
 
 
 def check_rasa(pinned: dict[str, str] = PINNED) -> None:
-    """Raises RasaDiffers unless the installed Rasa is, to the letter, the one that the changes here were written for."""
+    """Raises RasaDiffers unless the installed Rasa is, to the letter, the one that the changes were written for."""
     if rasa.__version__ != RASA_VERSION:
         raise RasaDiffers(f"Rasa {rasa.__version__} is installed; bot/engine.py is written for {RASA_VERSION}.")
     for name, expected in pinned.items():
@@ -116,8 +123,9 @@ def resolve_events_quickly() -> None:
 class ActionEndpoint(EndpointConfig):
     """The action server over connections that stay open.
 
-    An idle connection is given up after `IDLE_S`, before the server closes it (5 s): a request is never sent into a closing connection, and none is ever
-    sent twice, because an action may have moved money by the time its answer is lost.
+    An idle connection is given up after `IDLE_S`, before the server closes it (5 s): a request is never sent into a
+    closing connection, and none is ever sent twice, because an action may have moved money by the time its answer is
+    lost.
     """
 
     IDLE_S = 4.0
@@ -168,7 +176,7 @@ class ActionEndpoint(EndpointConfig):
                 timeout=self._timeout,
                 **kwargs,
             ) as response:
-                if response.status >= 400:
+                if response.status >= HTTPStatus.BAD_REQUEST:
                     raise ClientResponseError(response.status, response.reason, await response.content.read())
                 return await response.json()
         except asyncio.TimeoutError as error:
@@ -197,7 +205,9 @@ class TurnProcessor(MessageProcessor):
         nlg: NaturalLanguageGenerator,
         prediction: PolicyPrediction,
     ) -> bool:
-        """As Rasa's, except that an error is not swallowed, and that no code is kept for actions which speak for the customer."""
+        """As Rasa's, except that an error is not swallowed, and that no code is kept for actions which speak for the
+        customer.
+        """
         try:
             # The action works on a copy, because its rejection takes the policy's events back.
             temporary_tracker = tracker.copy()
@@ -214,7 +224,9 @@ class TurnProcessor(MessageProcessor):
         return self.should_predict_another_action(action.name())
 
     async def _run_prediction_loop(self, output_channel: OutputChannel, tracker: DialogueStateTracker) -> None:
-        """A turn that says nothing, or that runs in circles, has not happened: it is not stored, so nobody is stuck in it."""
+        """A turn that says nothing, or that runs in circles, has not happened: it is not stored, so nobody is stuck
+        in it.
+        """
         await super()._run_prediction_loop(output_channel, tracker)
         if not getattr(output_channel, "messages", None):
             raise NoAnswer("no rule and no action had an answer")
@@ -233,7 +245,9 @@ def _stop_running_in_circles(*_: Any) -> None:
 
 
 def roll_over(tracker: DialogueStateTracker, domain: Domain) -> None:
-    """Opens a new session in the same conversation: same slots, same open form, the bot's last words; nothing is said."""
+    """Opens a new session in the same conversation: same slots, same open form, the bot's last words; nothing is
+    said.
+    """
     carried: list[Event] = [
         SlotSet(name, slot.value) for name, slot in tracker.slots.items() if slot.value != slot.initial_value
     ]
@@ -241,7 +255,8 @@ def roll_over(tracker: DialogueStateTracker, domain: Domain) -> None:
         carried.append(ActiveLoop(tracker.active_loop_name))
     carried += _last_words(tracker)
     tracker.update_with_events(
-        [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted(), *carried, ActionExecuted(ACTION_LISTEN_NAME)], domain
+        [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted(), *carried, ActionExecuted(ACTION_LISTEN_NAME)],
+        domain,
     )
 
 

@@ -1,4 +1,6 @@
-"""Shows what the trained classifier makes of sentences: in the terminal, as JSON lines, or over HTTP for a scoring script."""
+"""Shows what the trained classifier makes of sentences: in the terminal, as JSON lines, or over HTTP for a scoring
+script.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from rasa.shared.utils.common import class_from_module_path
 from rasa.utils.endpoints import EndpointConfig
 from sanic import Sanic
 
-from bot import engine
+from bot import engine, slim
+from bot.channel import answer_error
 from bot.settings import ROOT, BotSettings, require
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 def serve(settings: BotSettings, model: Path) -> None:
     """Runs until SIGTERM or Ctrl-C. Whatever is wrong stops the start; nothing is served half."""
+    slim.quiet_known_warnings()
     started = time.perf_counter()
     engine.check_rasa()
     engine.validate_answers_quickly()
@@ -33,6 +35,7 @@ def serve(settings: BotSettings, model: Path) -> None:
     agent = _agent(settings, model)
     app = Sanic("remit_bot", configure_logging=False)
     app.ctx.agent = agent
+    app.error_handler.add(Exception, answer_error)
     register(channels, app, route="/webhooks/")
 
     @app.listener("after_server_stop")

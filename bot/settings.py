@@ -1,4 +1,6 @@
-"""What the bot reads from its environment, once, into one frozen object. A missing or unexpanded secret stops the start."""
+"""What the bot reads from its environment, once, into one frozen object. A missing or unexpanded secret stops the
+start.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A quoted "${NAME}" in a Rasa YAML file is not expanded: the literal text would become the token, and Rasa would still say that it is up.
+# A quoted "${NAME}" in a Rasa YAML file is not expanded: the literal text would become the token, and Rasa would
+# still say that it is up.
 UNEXPANDED = "${"
 
 
@@ -23,13 +26,17 @@ def require(name: str, value: str | None) -> str:
     if not text:
         raise SettingsError(f"{name} is empty: set it in the environment of the bot.")
     if UNEXPANDED in text:
-        raise SettingsError(f"{name} holds an unexpanded ${{…}}: leave it unquoted in the YAML file and set the variable.")
+        raise SettingsError(
+            f"{name} holds an unexpanded ${{…}}: leave it unquoted in the YAML file and set the variable."
+        )
     return text
 
 
 @dataclass(frozen=True)
 class BotSettings:
-    """`port` on loopback; `actions_url` is the action server's whole webhook address; `action_timeout_s` covers one action call."""
+    """`port` on loopback; `actions_url` is the action server's whole webhook address; `action_timeout_s` covers one
+    action call.
+    """
 
     port: int
     token: str

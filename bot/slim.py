@@ -1,8 +1,9 @@
-"""Lets Rasa 3.6.21 start without what this bot never calls: TensorFlow, foreign channels, foreign databases, plots, prompts.
+"""Lets Rasa 3.6.21 start without what this bot never calls: TensorFlow, foreign channels and databases, plots, prompts.
 
-Rasa imports all of it when it starts (7 s of processor time, 190 MB here, 1 GB on disk with TensorFlow), whatever the configuration uses. The environment of
-the bot leaves those packages out; this module answers the imports with stand-ins. A stand-in class can be named, subclassed and used in `isinstance` and
-`except`; making one raises, so nothing that is really needed can be missing unnoticed. Call `apply` before the first import of Rasa.
+Rasa imports all of it when it starts (7 s of processor time, 190 MB here, 1 GB on disk with TensorFlow), whatever the
+configuration uses. The environment of the bot leaves those packages out, and this module answers the imports. What it
+answers with can be named, subclassed and used in `isinstance` and `except`; making one raises, so nothing that is
+really needed can be missing unnoticed. Call `apply` before the first import of Rasa.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ LEFT_OUT = (
     "boto3",
     "botocore",
     "pymongo",
+    # Telemetry, which is off.
+    "requests",
+    "sentry_sdk",
     # Reminders, prompts and plots.
     "apscheduler",
     "matplotlib",
@@ -43,8 +47,8 @@ LEFT_OUT = (
     "questionary",
     "rasa.utils.plotting",
 )
-# Needed to train (it checks rules for contradictions), never to serve; brings scikit-learn with it.
-LEFT_OUT_OF_SERVING = ("rasa.core.test", "rasa.nlu.test", "sklearn")
+# Needed to train (contradictions among rules, the fit itself), never to serve.
+LEFT_OUT_OF_SERVING = ("rasa.core.test", "rasa.nlu.test", "scipy", "sklearn")
 
 
 # Rasa warns of this whenever it reads a domain, whatever stands in it.
@@ -71,7 +75,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, names: Sequence[str]) -> None:
         self.names = frozenset(names)
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, fullname: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
         if fullname in self.names or any(fullname.startswith(name + ".") for name in self.names):
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
@@ -87,7 +91,7 @@ def apply(*, serving: bool) -> None:
     """Installs the stand-ins for this process. With `serving`, what only training needs is left out too."""
     # Telemetry would send usage to a server of Rasa's; the variable must be set before Rasa is imported.
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
-    _quiet_known_warnings()
+    quiet_known_warnings()
     if any(name in sys.modules for name in LEFT_OUT if name.startswith("rasa.")):
         raise RuntimeError("bot.slim.apply must come before the first import of Rasa.")
     sys.meta_path.insert(0, _Finder(LEFT_OUT + (LEFT_OUT_OF_SERVING if serving else ())))
@@ -98,15 +102,19 @@ def apply(*, serving: bool) -> None:
         importlib.import_module("pkg_resources")
 
 
-def _quiet_known_warnings() -> None:
-    """Rasa's dependencies of 2021 deprecate each other on import; nothing of it can be acted on here."""
+def quiet_known_warnings() -> None:
+    """Rasa's dependencies of 2021 deprecate each other; nothing of it can be acted on here. Some of them undo this on
+    import.
+    """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", message=ALWAYS_SAID)
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
 
 
 def _replace_default_components() -> None:
-    """Rasa's own module imports every component it ships in order to register them; ours are named by path in config.yml."""
+    """Rasa's own module imports every component it ships in order to register them; ours are named by path in
+    config.yml.
+    """
     module = ModuleType("rasa.engine.recipes.default_components")
     module.DEFAULT_COMPONENTS = []  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module

@@ -1,8 +1,10 @@
-"""Conversations in PostgreSQL, in the table that Rasa's own SQL store uses: one statement to read a session, one to write a turn.
+"""Conversations in PostgreSQL, in the table that Rasa's own SQL store uses: one statement to read a session, one to
+write a turn.
 
-Rasa's store counts all events of the sender before every write, takes three round trips through an ORM, makes no index for the question it asks (44 ms
-grow to 258 ms at 1,040 events) and, wrapped by the agent, answers from memory when the database is gone. This one makes its table and indexes itself and
-raises: a turn that cannot be stored has not happened.
+Rasa's store counts all events of the sender before every write, takes three round trips through an ORM, makes no
+index for the question it asks (44 ms grow to 258 ms at 1,040 events) and, wrapped by the agent, answers from memory
+when the database is gone. This one makes its table and indexes itself and raises: a turn that cannot be stored has
+not happened.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ class StoreUnavailable(Exception):
 class PostgresTrackerStore(TrackerStore):
     """`host` is the database's URL (the endpoint's `url`); the role's search_path names the schema.
 
-    One connection, used from the event loop: a statement takes well under a millisecond on the same machine, and a pool with threads made turns slower.
+    One connection, used from the event loop: a statement takes well under a millisecond on the same machine, and a
+    pool with threads made turns slower.
     """
 
     def __init__(
@@ -140,7 +143,8 @@ class PostgresTrackerStore(TrackerStore):
 
     def _cursor(self) -> Any:
         if self._connection is None or self._connection.closed:
-            # A lost turn of a conversation is asked again; money is recorded elsewhere. So a turn does not wait for the disk.
+            # A lost turn of a conversation is asked again; money is recorded elsewhere. So a turn does not wait for
+            # the disk.
             options = "-c statement_timeout=3000 -c synchronous_commit=off"
             self._connection = psycopg2.connect(self._url, connect_timeout=3, options=options)
             self._connection.autocommit = True

@@ -55,7 +55,9 @@ def train(*, force: bool = False) -> int:
 
 
 def check() -> int:
-    """Reads domain, rules and examples as the training would, and prints everything that is wrong. Returns the exit code."""
+    """Reads domain, rules and examples as the training would, and prints everything that is wrong. Returns the exit
+    code.
+    """
     slim.apply(serving=False)
     # Rasa also shows each warning itself, in colour and with its source line; the list below says it once.
     with contextlib.redirect_stderr(io.StringIO()):
@@ -73,7 +75,7 @@ def _train_into(target: Path) -> None:
     from rasa import model_training  # noqa: PLC0415
 
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 (Rasa draws from the old generator)
+    np.random.seed(0)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".training-") as folder, _captured() as output:
         result = model_training.train(
             domain=str(inputs.DOMAIN),
@@ -87,7 +89,7 @@ def _train_into(target: Path) -> None:
             raise TrainingFailed(output.getvalue().strip() or "no model was written")
         if inputs.model_path() != target:
             raise TrainingFailed("an input was changed while it was read: train again")
-        os.replace(result.model, target)
+        Path(result.model).replace(target)
 
 
 @contextlib.contextmanager
@@ -132,7 +134,9 @@ def _rasa_faults() -> list[str]:
         # Not `verify_utterances_in_stories`: the responses are rendered by the actions and named in no rule.
         verdicts = {
             "the domain is not valid": validator.verify_domain_validity(),
-            "an example stands under two intents": validator.verify_example_repetition_in_intents(ignore_warnings=False),
+            "an example stands under two intents": validator.verify_example_repetition_in_intents(
+                ignore_warnings=False
+            ),
             "a rule names an unknown intent": validator.verify_intents_in_stories(ignore_warnings=False),
             "a rule names an unknown form": validator.verify_forms_in_stories_rules(),
             "a rule names an unknown action": validator.verify_actions_in_stories_rules(),

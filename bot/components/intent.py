@@ -1,6 +1,7 @@
 """The intent classifier: sentence embedding and n-grams into one logistic regression, with thresholds of its own.
 
-What is not understood well enough becomes `nlu_fallback`, never the best guess; an affirmation has to pass a stricter test (bot/components/consent.py).
+What is not understood well enough becomes `nlu_fallback`, never the best guess; an affirmation has to pass a stricter
+test (bot/components/consent.py).
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Confidence, 0 to 1, below which a sentence counts as not understood; `margin` is the least lead of a yes over the next best."""
+    """Confidence, 0 to 1, below which a sentence counts as not understood; `margin` is the least lead of a yes over
+    the next best.
+    """
 
     others: float
     affirm: float
@@ -146,7 +149,7 @@ def train_model(texts: Sequence[str], labels: Sequence[str], config: dict[str, A
 
     plain = [normalize(text) for text in texts]
     seeds = range(int(config["misspelled_copies"]))
-    copies = [(misspell(text, seed), label) for seed in seeds for text, label in zip(plain, labels)]
+    copies = [(misspell(text, seed), label) for seed in seeds for text, label in zip(plain, labels, strict=True)]
     originals = set(plain)
     copies = [(text, label) for text, label in copies if text not in originals]
     sentences = plain + [text for text, _ in copies]
@@ -162,7 +165,9 @@ def train_model(texts: Sequence[str], labels: Sequence[str], config: dict[str, A
     rows = [ngrams.row(sentence) for sentence in sentences]
     edges = np.cumsum([0, *(len(columns) for columns, _ in rows)])
     shape = (len(sentences), len(ngrams.weights))
-    sparse = csr_matrix((np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows]), edges), shape=shape)
+    sparse = csr_matrix(
+        (np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows]), edges), shape=shape
+    )
 
     scale = float(config["scale"])
     dense_weights, sparse_weights, bias = softmax.fit(
@@ -224,7 +229,11 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
 
     @classmethod
     def create(
-        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,  # noqa: ARG003 (Rasa passes it by name)
     ) -> SentenceClassifier:
         return cls(config, model_storage, resource)
 
@@ -234,7 +243,7 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
         config: dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
-        execution_context: ExecutionContext,
+        execution_context: ExecutionContext,  # noqa: ARG003 (Rasa passes it by name)
         **_: Any,
     ) -> SentenceClassifier:
         with model_storage.read_from(resource) as folder:

@@ -12,7 +12,8 @@ from rasa.shared.core.trackers import DialogueStateTracker
 class IntentRulePolicy(RulePolicy):
     """Rules by intent only.
 
-    Before each prediction Rasa also looks for rules that name a customer's exact words, and replays the whole conversation for it. No rule here does.
+    Before each prediction Rasa also looks for rules that name a customer's exact words, and replays the whole
+    conversation for it. No rule here does.
     """
 
     def _find_action_from_rules(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 
 # The key to the right on the row of a keyboard, or to the left at its end.
-NEIGHBOUR = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wertyuiopoasdfghjkkzxcvbnn"))
+NEIGHBOUR = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wertyuiopoasdfghjkkzxcvbnn", strict=True))
 SHORTEST = 4
 
 
 def misspell(text: str, seed: int) -> str:
     """Changes one word of a normalized sentence: two letters swapped, one lost, one doubled, or the next key hit.
 
-    The same text and seed give the same misspelling. Returns the text as it is when its chosen word is too short or holds a digit.
+    The same text and seed give the same misspelling. Returns the text as it is when its chosen word is too short or
+    holds a digit.
     """
     rng = random.Random(f"{seed}:{text}")  # noqa: S311 (reproducible, not secret)
     words = text.split()
