@@ -16,6 +16,7 @@ BillingError
 │   ├── QuoteExpired
 │   └── QuoteOutdated             amount, method or invoices changed since it was heard
 ├── RefundRefused                 more than is left of the capture, or another refund is not decided yet
+├── DecisionRefused               an operator's decision that the gateway or the books contradict
 ├── UndeclaredTransition          a bug: the state table has no such edge
 ├── ImportRefused                 a file from the billing system with errors, line by line
 └── GatewayError
@@ -120,6 +121,12 @@ class RefundRefused(BillingError):
     def __init__(self, payment_id: int, why: str) -> None:
         super().__init__(f"payment {payment_id}: {why}")
         self.payment_id, self.why = payment_id, why
+
+
+class DecisionRefused(BillingError):
+    def __init__(self, item_id: int, why: str) -> None:
+        super().__init__(f"item {item_id}: {why}")
+        self.item_id, self.why = item_id, why
 
 
 class ImportRefused(BillingError):
