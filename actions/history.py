@@ -13,7 +13,7 @@ from billing.invoices import HistoryLine, history
 
 REACHES_BACK = timedelta(days=731)  # 24 months
 IN_WORDS = 5
-IN_CARD = 60  # a card longer than that is a portal page
+IN_CARD = 24  # lines; more of them is a portal page
 
 
 class ActionHistory(Task):

@@ -10,6 +10,7 @@ from assistant.outcomes import label_of, outcome_card
 from assistant.wording import invoice_phrase
 from billing.payment_records import latest_payment, payment_under_way
 from billing.payment_states import SUCCEEDED
+from billing.quotes import open_quote
 from billing.receipts import Receipt, receipt
 
 
@@ -19,6 +20,9 @@ class ActionReceipt(Task):
     def answer(self, turn: Turn) -> list[EventType]:
         if under_way := payment_under_way(turn.session, turn.account_id):
             turn.say(turn.word("receipt_not_yet", amount=under_way.amount))
+            return []
+        if quote := open_quote(turn.session, turn.account_id, turn.now):
+            turn.say(turn.word("receipt_will_go", email=quote.billing_email))
             return []
         payment = latest_payment(turn.session, turn.account_id)
         if payment is None or payment.state != SUCCEEDED:

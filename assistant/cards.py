@@ -16,6 +16,7 @@ from billing.money import Money
 from billing.quotes import shares_of
 
 Message = dict[str, Any]  # {"text", "buttons": [button(…)], "card": {…} | None}
+IN_A_CARD = 12  # invoices; a card with more of them says how many
 AS_CHAT = "chat"  # cards are seen, never heard: their amounts are written as in the chat, whatever the channel
 
 
@@ -36,6 +37,11 @@ class Cards:
     def share(self, share: Share) -> dict[str, Any]:
         return {"number": share.number, "amount": self.amount(share.amount), "left": self.amount(share.left)}
 
+    def shares(self, shares: Sequence[Share]) -> dict[str, Any]:
+        """The first of them, and how many more there are."""
+        listed = [self.share(share) for share in shares[:IN_A_CARD]]
+        return {"invoices": listed, "more_invoices": len(shares) - len(listed)}
+
     def balance(self, position: Position) -> dict[str, Any]:
         return {
             "type": "balance",
@@ -51,7 +57,7 @@ class Cards:
             "quote_id": str(quote.id),
             "amount": self.amount(quote.amount),
             "method": method_of(method) if method is not None else None,
-            "invoices": [self.share(share) for share in shares_of(quote)],
+            **self.shares(shares_of(quote)),
             "credit": self.amount(Money(quote.credit_minor, quote.currency)),
             "billing_email": quote.billing_email,
             "expires_at": quote.expires_at.isoformat(),

@@ -107,6 +107,6 @@ def outcome_card(told: Receipt, language: str) -> dict[str, Any]:
         "state": payment.state,
         "amount": cards.amount(payment.amount),
         "method": method_of(told.method) if told.method is not None else None,
-        "invoices": [cards.share(share) for share in told.shares],
+        **cards.shares(told.shares),
         "balance": cards.amount(told.position.balance),
     }

@@ -207,6 +207,7 @@ def test_240_invoices_are_counted_not_listed(people: People, context: Context) -
     quoted = people.talk(account).say("pay 2395 with the visa", "pay")
     assert "239 invoices (INV-2000 to INV-2238) in full and $5.00 of INV-2239, which leaves $5.00" in quoted.text
     assert len(quoted.text) < 400
+    assert (len(quoted.card["invoices"]), quoted.card["more_invoices"]) == (12, 228)
 
 
 # ------------------------------------------------------------------------------------------------------- methods

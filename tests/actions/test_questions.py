@@ -128,6 +128,13 @@ def test_a_receipt_is_told_from_the_books(people: People, maya: Account, context
     assert told.card["reference"] == payment.reference
 
 
+def test_the_receipt_of_a_payment_that_is_about_to_be_made(people: People, maya: Account) -> None:
+    bot = people.talk(maya)
+    bot.say("pay 50 with the mastercard", "pay")
+    told = bot.say("where does the receipt go", "receipt")
+    assert told.messages[0]["text"].startswith("When it is paid, the receipt goes to ")
+
+
 def test_there_is_no_receipt_before_the_bank_has_decided(
     people: People, maya: Account, context: Context, gateway: FakeGateway, tokens: dict[str, str]
 ) -> None:
