@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from bot import inputs, slim
 
 logger = logging.getLogger(__name__)
@@ -77,8 +79,10 @@ def _train_into(target: Path) -> None:
     random.seed(0)
     np.random.seed(0)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".training-") as folder, _captured() as output:
+        domain = Path(folder) / "domain.yml"
+        domain.write_text(yaml.safe_dump(inputs.dialogue_domain(), allow_unicode=True), "utf-8")
         result = model_training.train(
-            domain=str(inputs.DOMAIN),
+            domain=str(domain),
             config=str(inputs.CONFIG),
             training_files=[str(path) for path in inputs.DATA],
             output=folder,

@@ -32,8 +32,13 @@ real = inputs.files()
 inputs.files = lambda: real[:-1]
 assert inputs.digest() != before
 names = {path.relative_to(inputs.ROOT).as_posix() for path in real}
-assert {"config.yml", "domain.yml", "bot/uv.lock", "bot/components/intent.py", "data/nlu/pay_bill.yml"} <= names
+assert {"config.yml", "bot/uv.lock", "bot/components/intent.py", "data/nlu/pay_bill.yml"} <= names
 assert any(name.startswith("data/rules/") for name in names)
+real_domain = inputs.dialogue_domain()
+assert "responses" not in real_domain
+inputs.files = lambda: real
+inputs.dialogue_domain = lambda: {**real_domain, "actions": real_domain["actions"][1:]}
+assert inputs.digest() != before
 """
     done = inside_bot(code)
     assert done.returncode == 0, done.stderr
