@@ -19,6 +19,7 @@ from remit.edge_client import Answer, Conversation, EdgeError, Event, sign_porta
 from remit.errors import NoSuchUser
 
 ME = "Remit"
+INVOICES_SHOWN = 8
 
 
 def find_user(database_url: str, email: str) -> tuple[str, str, str]:
@@ -179,8 +180,11 @@ class Screen:
 def _card_lines(card: dict[str, Any]) -> Iterator[Text]:
     """Only what the words beside it leave out."""
     if card.get("type") in ("quote", "payment"):
-        for invoice in card["invoices"]:
+        invoices = card["invoices"]
+        for invoice in invoices[:INVOICES_SHOWN]:
             yield Text(f"{invoice['number']}  {invoice['amount']['text']}", style="dim")
+        if more := len(invoices[INVOICES_SHOWN:]) + card.get("more_invoices", 0):
+            yield Text(f"… and {more} more", style="dim")
     if card.get("type") == "payment":
         yield Text(f"{card['reference']}  {card['state']}", style="dim")
     if card.get("type") == "link":

@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 demo_app = typer.Typer(help="The demo's data; only while the sandbox is on.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
+operator_app = typer.Typer(help="What the machine must not decide alone.", no_args_is_help=True)
+app.add_typer(operator_app, name="operator")
 
 
 @app.command("up")
@@ -130,6 +132,55 @@ def demo_reset_command() -> None:
     use_running_settings()
     reset_demo(get_settings())
     typer.echo("The demo data is as at the beginning.")
+
+
+@operator_app.command("list")
+def operator_list_command() -> None:
+    """What waits for a person, oldest first."""
+    from billing.config import get_settings
+    from remit.operator import list_open
+
+    use_running_settings()
+    list_open(get_settings())
+
+
+@operator_app.command("show")
+def operator_show_command(item: Annotated[int, typer.Argument(help="Its number in the list.")]) -> None:
+    """One matter with all that the books and the gateway know about it."""
+    from billing.config import get_settings
+    from remit.operator import show
+
+    use_running_settings()
+    show(get_settings(), item)
+
+
+@operator_app.command("resolve")
+def operator_resolve_command(
+    item: Annotated[int, typer.Argument(help="Its number in the list.")],
+    decision: Annotated[str, typer.Argument(help="retrieve, succeeded, declined or dismiss.")],
+    note: Annotated[str, typer.Option(help="Why; kept in the audit trail.", prompt="Why")],
+) -> None:
+    """Decide: take over what the gateway says now (retrieve), your own word where it has none, or dismiss."""
+    from billing.config import get_settings
+    from remit.operator import resolve
+
+    use_running_settings()
+    resolve(get_settings(), item, decision, note)
+
+
+@operator_app.command("refund")
+def operator_refund_command(
+    reference: Annotated[str, typer.Argument(help="The payment's reference.")],
+    amount: Annotated[str, typer.Argument(help="In major units, like 12.50.")],
+    write_off: Annotated[bool, typer.Option(help="Write the invoice off instead of reopening it.")] = False,
+    request: Annotated[str | None, typer.Option(help="Your own id: the same one again is the same refund.")] = None,
+) -> None:
+    """Give money of a payment back: unapplied credit first, then the newest allocation."""
+    from billing.config import get_settings
+    from remit.operator import refund
+
+    use_running_settings()
+    refund(get_settings(), reference, amount, write_off=write_off, request_id=request)
 
 
 def main() -> None:

@@ -117,16 +117,16 @@ def _check_settings(plan: Plan) -> None:
 
 def _bring_up(plan: Plan, steps: Steps, stop: threading.Event, *, demo: bool) -> None:
     watch = Watch(plan)
+    roles = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as beside:
         try:
-            model = (
-                beside.submit(train, steps, plan.var / "log" / "train.log", stop) if "bot" in plan.processes else None
-            )
+            bot = beside.submit(_bring_up_bot, plan, steps, stop, roles) if "bot" in plan.processes else None
             if plan.postgres:
                 with steps("PostgreSQL"):
                     start_program(plan.sockets, "postgres")
                     wait_for_postgres(plan.postgres, plan.secrets, watch.look)
                     make_roles(plan.postgres, plan.secrets)
+            roles.set()
             with steps("Tables"):
                 migrate(plan.service["DATABASE_URL"])
             for name in plan.processes:
@@ -136,14 +136,21 @@ def _bring_up(plan: Plan, steps: Steps, stop: threading.Event, *, demo: bool) ->
                 with steps("Demo data"):
                     watch.until(lambda: watch.healthy("sandbox"))
                     reset_demo(get_settings())
-            if model:
-                watch.until(model.done)
-                model.result()
-                start_program(plan.sockets, "bot")
+            if bot:
+                bot.result()
             with steps("All processes healthy"):
                 watch.until(watch.all_healthy)
         finally:
             stop.set()  # a training that nobody waits for
+
+
+def _bring_up_bot(plan: Plan, steps: Steps, stop: threading.Event, roles: threading.Event) -> None:
+    """In a thread beside the rest: training takes longest by far, and loading the model comes next."""
+    train(steps, plan.var / "log" / "train.log", stop)
+    while not stop.is_set():
+        if roles.wait(0.1):
+            start_program(plan.sockets, "bot")
+            return
 
 
 def _announce(plan: Plan, steps: Steps, *, demo: bool) -> None:

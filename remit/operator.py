@@ -1,0 +1,122 @@
+"""`remit operator …`: what waits for a person, all that is known about it, and the decision."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from billing.config import Settings
+from billing.context import Context, make_context
+from billing.models import Payment
+from billing.money import Money
+from billing.operator import DECISIONS, Decision, ItemView, list_items, resolve_item, show_item
+from billing.refunds import refund_payment
+from remit.errors import CommandFailed
+
+TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def _context(settings: Settings) -> Context:
+    return make_context(settings, pool_size=1)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def who() -> str:
+    """The operator, as the audit trail names them: the one signed in to this machine."""
+    return getpass.getuser()
+
+
+def list_open(settings: Settings) -> None:
+    context, console = _context(settings), _console()
+    with context.sessions() as session:
+        items = list_items(session)
+        references = {
+            payment.id: payment.reference
+            for payment in session.scalars(select(Payment).where(Payment.id.in_([i.payment_id for i in items])))
+        }
+    if not items:
+        console.print("Nothing waits for a person.")
+        return
+    table = Table("item", "what", "payment", "since", "detail", box=None)
+    for item in items:
+        payment = references.get(item.payment_id or 0, "–")
+        table.add_row(str(item.id), item.kind, payment, item.opened_at.strftime(TIME), item.detail)
+    console.print(table)
+
+
+def show(settings: Settings, item_id: int) -> None:
+    console = _console()
+    for line in _lines(show_item(_context(settings), item_id)):
+        console.print(line, markup=False)
+
+
+def _lines(view: ItemView) -> Iterator[str]:
+    item, payment = view.item, view.payment
+    yield f"Item {item.id}: {item.kind}, since {item.opened_at:{TIME}}"
+    yield f"  {item.detail}"
+    if item.resolved_at:
+        yield f"  resolved {item.resolved_at:{TIME}} by {item.resolved_by}: {item.resolution}"
+    if payment:
+        yield f"Payment {payment.reference}: {payment.state}, {payment.amount}, account {payment.account_id}"
+        yield f"  by {payment.channel}, since {payment.created_at:{TIME}}, checked {payment.checks} times"
+        captured = Money(payment.captured_minor, payment.currency)
+        yield f"  captured {captured}" + (f", decline code {payment.decline_code}" if payment.decline_code else "")
+    for attempt in view.attempts:
+        at_gateway = attempt.gateway_object_id or "no gateway object"
+        yield f"Attempt {attempt.number}: {at_gateway}, answer {attempt.answer or 'none'}"
+    if view.at_gateway:
+        yield f"At the gateway now: {view.at_gateway.status}, captured {view.at_gateway.captured or 'nothing'}"
+    if view.gateway_error:
+        yield f"At the gateway now: unknown ({view.gateway_error})"
+    if view.consent:
+        consent = view.consent
+        yield f"Consent {consent.at:{TIME}} by {consent.channel}: “{consent.said}” – “{consent.answered}”"
+    for refund in view.refunds:
+        yield f"Refund {refund.id}: {refund.state}, {Money(refund.amount_minor, refund.currency)}"
+    if view.event:
+        yield f"Event {view.event.event_id}: {view.event.type}, {view.event.outcome or 'not handled'}"
+    for row in view.trail:
+        before, after = (row.before or {}).get("state", ""), (row.after or {}).get("state", "")
+        yield f"  {row.at:{TIME}}  {row.actor}  {row.cause}  {before} → {after}"
+
+
+def resolve(settings: Settings, item_id: int, decision: str, note: str) -> None:
+    """Raises DecisionRefused, GatewayError, CommandFailed."""
+    chosen = next((known for known in DECISIONS if known == decision), None)
+    if chosen is None:
+        raise CommandFailed(f"a decision is one of {', '.join(DECISIONS)}, not {decision}")
+    _resolve(settings, item_id, chosen, note)
+
+
+def _resolve(settings: Settings, item_id: int, decision: Decision, note: str) -> None:
+    item = resolve_item(_context(settings), item_id, operator=who(), decision=decision, note=note)
+    console = _console()
+    if item.resolved_at:
+        console.print(f"Item {item.id} is resolved: {item.resolution}", markup=False)
+    else:
+        console.print(f"The gateway has not decided either: item {item.id} stays open.")
+
+
+def refund(settings: Settings, reference: str, amount: str, *, write_off: bool, request_id: str | None) -> None:
+    """Raises RefundRefused, CommandFailed and what `refund_payment` raises."""
+    context = _context(settings)
+    with context.sessions() as session:
+        payment = session.scalar(select(Payment).where(Payment.reference == reference.upper()))
+    if payment is None:
+        raise CommandFailed(f"no payment {reference}")
+    try:
+        money = Money.from_decimal(Decimal(amount), payment.currency)
+    except InvalidOperation:
+        raise CommandFailed(f"{amount} is no amount; write it like 12.50") from None
+    done = refund_payment(
+        context, payment.id, money, operator=who(), reopen_invoices=not write_off, request_id=request_id
+    )
+    _console().print(f"Refund {done.id} of {money} on payment {payment.reference}: {done.state}")
