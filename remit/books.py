@@ -11,11 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from billing.config import Settings
-from billing.database import make_engine, make_session_factory
 from billing.errors import ImportRefused
 from billing.imports import ImportReport, import_file
 from billing.invariants import INVARIANTS
 from billing.verify import verify
+from remit.connect import books
 from remit.errors import CommandFailed
 
 ROWS_SHOWN = 20  # of a violation; more say nothing new
@@ -25,7 +25,7 @@ PROBLEMS_SHOWN = 50
 def verify_books(settings: Settings) -> int:
     """Prints every invariant that does not hold, with the rows; the exit code."""
     console = Console(highlight=False, soft_wrap=True)
-    with make_session_factory(make_engine(settings.database_url, pool_size=1))() as session:
+    with books(settings) as sessions, sessions() as session:
         violations = verify(session)
     for violation in violations:
         more = len(violation.rows) - ROWS_SHOWN
@@ -42,10 +42,10 @@ def import_books(settings: Settings, file: Path) -> None:
     """Imports a file wholly or not at all. Raises CommandFailed with everything that is wrong, by line."""
     console = Console(highlight=False, soft_wrap=True)
     now = datetime.now(ZoneInfo(settings.time_zone))
-    sessions = make_session_factory(make_engine(settings.database_url, pool_size=1))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        shown = Progress(*columns, console=console, disable=not console.is_terminal)
+        with books(settings) as sessions, shown as progress:
             task = progress.add_task(file.name, total=None)
             report = import_file(
                 sessions,

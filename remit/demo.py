@@ -15,11 +15,12 @@ from sqlalchemy.orm import sessionmaker
 
 import assistant.models  # noqa: F401 fills the metadata, so that its tables are wiped too
 from billing.config import Settings
-from billing.context import Context, make_context
-from billing.database import Base, make_engine
+from billing.context import Context
+from billing.database import Base
 from billing.imports import import_file
 from billing.methods import sync_methods
 from billing.models import Account
+from remit.connect import books_and_gateway, database
 from remit.errors import DemoRefused
 from remit.folders import ROOT
 
@@ -41,12 +42,12 @@ def reset_demo(settings: Settings, file: Path = DEMO_FILE) -> None:
     """
     if not settings.sandbox_enabled:
         raise DemoRefused("demo commands work with the sandbox only (SANDBOX_ENABLED), and it is off: nothing was done")
-    context = make_context(settings, pool_size=1)
     today = datetime.now(ZoneInfo(settings.time_zone)).date()
-    with make_engine(settings.database_url, pool_size=1).connect() as connection:
+    with database(settings) as engine, engine.connect() as connection:
         _again_after_deadlock(lambda: _wipe_and_import(connection, file, today))
     _reset_bank(settings)
-    _take_methods_over(context)
+    with books_and_gateway(settings) as context:
+        _take_methods_over(context)
 
 
 def _wipe_and_import(connection: Connection, file: Path, today: date) -> None:

@@ -11,18 +11,14 @@ from rich.table import Table
 from sqlalchemy import select
 
 from billing.config import Settings
-from billing.context import Context, make_context
 from billing.models import Payment
 from billing.money import Money
 from billing.operator import DECISIONS, Decision, ItemView, list_items, resolve_item, show_item
 from billing.refunds import refund_payment
+from remit.connect import books, books_and_gateway
 from remit.errors import CommandFailed
 
 TIME = "%Y-%m-%d %H:%M:%S"
-
-
-def _context(settings: Settings) -> Context:
-    return make_context(settings, pool_size=1)
 
 
 def _console() -> Console:
@@ -35,8 +31,8 @@ def who() -> str:
 
 
 def list_open(settings: Settings) -> None:
-    context, console = _context(settings), _console()
-    with context.sessions() as session:
+    console = _console()
+    with books(settings) as sessions, sessions() as session:
         items = list_items(session)
         references = {
             payment.id: payment.reference
@@ -54,7 +50,9 @@ def list_open(settings: Settings) -> None:
 
 def show(settings: Settings, item_id: int) -> None:
     console = _console()
-    for line in _lines(show_item(_context(settings), item_id)):
+    with books_and_gateway(settings) as context:
+        view = show_item(context, item_id)
+    for line in _lines(view):
         console.print(line, markup=False)
 
 
@@ -97,7 +95,8 @@ def resolve(settings: Settings, item_id: int, decision: str, note: str) -> None:
 
 
 def _resolve(settings: Settings, item_id: int, decision: Decision, note: str) -> None:
-    item = resolve_item(_context(settings), item_id, operator=who(), decision=decision, note=note)
+    with books_and_gateway(settings) as context:
+        item = resolve_item(context, item_id, operator=who(), decision=decision, note=note)
     console = _console()
     if item.resolved_at:
         console.print(f"Item {item.id} is resolved: {item.resolution}", markup=False)
@@ -107,16 +106,25 @@ def _resolve(settings: Settings, item_id: int, decision: Decision, note: str) ->
 
 def refund(settings: Settings, reference: str, amount: str, *, write_off: bool, request_id: str | None) -> None:
     """Raises RefundRefused, CommandFailed and what `refund_payment` raises."""
-    context = _context(settings)
-    with context.sessions() as session:
-        payment = session.scalar(select(Payment).where(Payment.reference == reference.upper()))
-    if payment is None:
-        raise CommandFailed(f"no payment {reference}")
+    with books_and_gateway(settings) as context:
+        with context.sessions() as session:
+            payment = session.scalar(select(Payment).where(Payment.reference == reference.upper()))
+        if payment is None:
+            raise CommandFailed(f"no payment {reference}")
+        done = refund_payment(
+            context,
+            payment.id,
+            _money(amount, payment.currency),
+            operator=who(),
+            reopen_invoices=not write_off,
+            request_id=request_id,
+        )
+    given = Money(done.amount_minor, payment.currency)
+    _console().print(f"Refund {done.id} of {given} on payment {payment.reference}: {done.state}")
+
+
+def _money(amount: str, currency: str) -> Money:
     try:
-        money = Money.from_decimal(Decimal(amount), payment.currency)
+        return Money.from_decimal(Decimal(amount), currency)
     except InvalidOperation:
         raise CommandFailed(f"{amount} is no amount; write it like 12.50") from None
-    done = refund_payment(
-        context, payment.id, money, operator=who(), reopen_invoices=not write_off, request_id=request_id
-    )
-    _console().print(f"Refund {done.id} of {money} on payment {payment.reference}: {done.state}")

@@ -13,6 +13,7 @@ import pytest
 
 from billing.config import Settings
 from billing.context import Context, make_context
+from billing.verify import verify
 from tests.support.customers import Account, Customer, like
 from tests.support.sandbox_client import Bank
 from tests.support.stack import TestStack, running_stack
@@ -35,11 +36,14 @@ def stack() -> Iterator[TestStack]:
 
 @pytest.fixture(scope="session")
 def context(stack: TestStack) -> Iterator[Context]:
-    """The stack's books, for tests to read and to import accounts into."""
+    """The stack's books, for tests to read and to import accounts into. After all conversations they must hold."""
     settings = Settings(**{name.lower(): value for name, value in stack.settings.items()})
     context = make_context(settings, pool_size=4)
     yield context
+    with context.sessions() as session:
+        violations = verify(session)
     context.sessions.kw["bind"].dispose()
+    assert not violations, violations
 
 
 @pytest.fixture(scope="session")
