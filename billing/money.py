@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from babel.numbers import get_currency_precision
 
 from billing.errors import AmountNotWhole, CurrencyMismatch
+
+MOST_DECIMALS = 4  # of any currency (CLF, UYW)
+MOST_DIGITS = 100  # 1E+999999999 is a Decimal, too; as an int it would not fit into this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,11 @@ class Money:
     @classmethod
     def from_decimal(cls, amount: Decimal, currency: str) -> Money:
         """`amount` in major units. Raises AmountNotWhole for fractions of a minor unit: nothing is rounded."""
-        minor = amount.scaleb(get_currency_precision(currency))
-        if not minor.is_finite() or minor != minor.to_integral_value():
+        if not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
+            raise AmountNotWhole(amount, currency)
+        exact = Context(prec=len(amount.as_tuple().digits) + MOST_DECIMALS)  # the usual one rounds to 28 digits
+        minor = amount.scaleb(get_currency_precision(currency), exact)
+        if minor != minor.to_integral_value(context=exact):
             raise AmountNotWhole(amount, currency)
         return cls(int(minor), currency)
 
