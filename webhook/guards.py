@@ -178,8 +178,11 @@ def parse_body(model: type[BaseModel]) -> BaseModel:
     """The request's JSON in `model`'s shape. Raises Refused with the name of the first wrong field, never its value."""
     if request.mimetype != "application/json":
         raise Refused("json_only")
+    sent = request.get_data(cache=False)
+    if request.content_length is None and len(sent) >= (request.max_content_length or 0):
+        raise Refused("too_large")  # without a length it was read up to the limit, not to its end
     try:
-        return model.model_validate_json(request.get_data(cache=False))
+        return model.model_validate_json(sent)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         if first["type"] == "json_invalid":

@@ -15,8 +15,8 @@ from webhook.schemas import Address
 
 # The forms in which the two post offices write their codes; Canada's leave out D F I O Q U, and W Z at the start.
 _POSTAL_CODES = {
-    "CA": re.compile(r"([ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z])[ -]?(\d[ABCEGHJ-NPRSTV-Z]\d)"),
-    "US": re.compile(r"(\d{5})(?:-?(\d{4}))?"),
+    "CA": re.compile(r"([ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z])[ -]?(\d[ABCEGHJ-NPRSTV-Z]\d)", re.ASCII),
+    "US": re.compile(r"(\d{5})(?:-?(\d{4}))?", re.ASCII),
 }
 _BETWEEN = {"CA": " ", "US": "-"}
 REGIONS: Mapping[str, tuple[str, ...]] = {

@@ -169,7 +169,7 @@ def _card_number_removed(principal: Principal) -> dict[str, Any]:
     """Neither the number nor the rest of the sentence goes any further; the secure page is the place for it."""
     return {
         "text": say("card_number_removed", principal.language, principal.channel),
-        "buttons": [button_to(say("button_new_card", principal.language, principal.channel), "add_card")],
+        "buttons": [button_to(say("button_new_card", principal.language, principal.channel), "add_card", method="new")],
         "card": None,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -59,26 +60,17 @@ def genuine(app: Flask, sessions: SessionFactory, clock: RunningClock) -> FlaskC
     ).test_client()
 
 
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "",
-        "t=1,v1=" + "0" * 64,
-        "t=,v1=",
-        "v1=abc",
-        "t=9999999999,v1=" + "0" * 64,
-        "t=x,v1=é",
-        "garbage",
-        "t=" + "9" * 400 + ",v1=0",
-        "t=nan,v1=" + "0" * 64,
-    ],
+SIGNATURES = (
+    *("", "t=1,v1=" + "0" * 64, "t=,v1=", "v1=abc", "t=9999999999,v1=" + "0" * 64, "t=x,v1=é", "garbage"),
+    *("t=" + "9" * 400 + ",v1=0", "t=nan,v1=" + "0" * 64),
 )
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 50_000, b'{"id": "evt_1"}'])
-def test_forged_event_is_refused_and_leaves_nothing(
-    genuine: FlaskClient, sessions: SessionFactory, signature: str, body: bytes
-) -> None:
-    headers = {"Sandbox-Signature": signature.encode().decode("latin-1")} if signature else {}
-    assert error_of(send(genuine, body, headers)) == (400, "bad_signature")
+BODIES = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 50_000, b'{"id": "evt_1"}')
+
+
+def test_forged_event_is_refused_and_leaves_nothing(genuine: FlaskClient, sessions: SessionFactory) -> None:
+    for signature, body in itertools.product(SIGNATURES, BODIES):
+        headers = {"Sandbox-Signature": signature.encode().decode("latin-1")} if signature else {}
+        assert error_of(send(genuine, body, headers)) == (400, "bad_signature"), (signature, body[:20])
     assert stored(sessions) == (0, 0)
 
 

@@ -97,6 +97,7 @@ window.addEventListener("message", ({ origin, source, data }) => {
   if (["token", "invalid", "error"].includes(data.type)) waiting?.(data);
 });
 
+frame.src = page.fields; // only now: its first message must not come before there is somebody to hear it
 setTimeout(() => { if (!frameReady) mark("card", texts.no_fields); }, FRAME_WAIT_MS);
 
 function tokenize() {
