@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from smtplib import SMTPException
 
-from assistant.outcomes import outcome_message
 from procrastinate import Blueprint, JobContext, RetryStrategy
 
 from assistant.delivery import email
 from assistant.delivery.push import push
 from assistant.models import ChatSession
+from assistant.outcomes import outcome_message
 from billing import inbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
