@@ -1,4 +1,4 @@
-"""Conversations in which a process of ours is restarted or goes away. The supervisor's own promises: tests/remit."""
+"""A process of ours goes away at the worst moment; more of it in scenarios/trouble. The supervisor: tests/remit."""
 
 from __future__ import annotations
 
@@ -7,33 +7,6 @@ from decimal import Decimal
 from tests.conversations.conftest import Customers
 from tests.support.customers import Customer
 from tests.support.stack import TestStack
-
-
-def test_bot_restarted_in_mid_form_goes_on_where_it_was(maya: Customer, stack: TestStack) -> None:
-    maya.say("pay my bill")
-    maya.say("pay 100")
-    stack.restart("bot")
-    maya.say("the visa ending 4242")
-    assert maya.quote and maya.quote["amount"]["minor"] == 10_000
-    maya.say("yes")
-    assert maya.account.payments() == [("succeeded", Decimal("100.00"))]
-
-
-def test_action_server_stopped_before_the_yes_charges_nothing_and_says_so(maya: Customer, stack: TestStack) -> None:
-    maya.say("pay my bill")
-    maya.say("all of it")
-    maya.say("the visa ending 4242")
-    stack.stop("actions")
-    try:
-        answer = maya.say("yes")
-        assert "nothing was charged" in answer.text.lower()
-    finally:
-        stack.start("actions")
-    assert maya.account.payments() == []
-    assert maya.account.charged() == []
-    # The quote that was open then is void: a later yes cannot mean it.
-    maya.say("yes")
-    assert maya.account.payments() == []
 
 
 def test_action_server_killed_while_the_bank_is_charging_pays_once_and_tells_later(
