@@ -192,6 +192,8 @@ class Surroundings:
             return False
         if word in lexicon.of and word not in lexicon.followers:
             return self.word(after + 1) in lexicon.after_of or self.quantity(after + 1) is not None
+        if word == "in" and lexicon.after_in:
+            return self.word(after + 1) in lexicon.after_in
         if word in lexicon.copulas:
             return self.word(after + 1) in lexicon.approving
         if word in lexicon.per and word not in lexicon.followers:

@@ -135,6 +135,7 @@ ENGLISH = Lexicon(
         owing due outstanding there rn asap atm
         """
     ),
+    after_in=words("total all full one cash"),
     after_of=words("it the my that this what them our your"),
     approving=words(
         """

@@ -126,6 +126,7 @@ FRENCH = Lexicon(
         finalement suffit suffira ira va piles tapant piasses exactement pile voila bon ben dedans enfin
         """
     ),
+    after_in=frozenset(),  # "en" is a follower by itself
     after_of=words("ma mon mes la le ce ca cela cette ces l' notre"),
     approving=words("correct bon bien ok parfait tout assez beaucoup le possible"),
     more=words("plus supplementaires supplementaire additionnels extra"),

@@ -98,6 +98,7 @@ class Lexicon:
     # what may stand after it
     followers: frozenset[str]
     after_of: frozenset[str]  # "50 of it"
+    after_in: frozenset[str]  # "50 in all"
     approving: frozenset[str]  # "50 is fine"
     more: frozenset[str]  # "20 more": in unclear relation to something
     per: frozenset[str]

@@ -158,7 +158,7 @@ def skeleton(items: Sequence[Item]) -> Skeleton:
     for item in items:
         if isinstance(item, Quantity):
             part = QUANTITY
-        elif item.kind == "percent":
+        elif item.kind == "percent" and item.values:
             part = f"{item.values[0].normalize():f}%"
         else:
             part = item.text if item.kind == "word" else STOP

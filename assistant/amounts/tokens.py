@@ -39,6 +39,7 @@ _LEADING = "\"'([{<*_~“”«»"
 _TRAILING = "\"')]}>*_~“”«».,;:!?…-"
 _ODD = re.compile(rf"[^\w\s{_SIGNS}¢%.,;:!?…'\"()\[\]{{}}<>*_~\-+/=#&@|“”«»]+")  # emoji, arrows
 _ELISION = re.compile(r"^(l|d|j|m|n|s|t|c|qu|jusqu|lorsqu)'(?!(?:t|s|d|ll|re|ve|m)$)(?=\w)")
+_GROUP = re.compile(r"0\d\d(?:[.,]\d{1,2})?")  # the second half of "1 050,00$"
 _GLUED = re.compile(r"([a-z]+ty)(one|two|three|four|five|six|seven|eight|nine)")  # "seventyfive"
 _LONGEST_PHONE_LIKE_RANGE = 7  # digits: "40-50" and "100-150" are ranges, "555-0144" is not
 
@@ -94,7 +95,7 @@ def _cut_number(found: re.Match[str], core: str, lexicon: Lexicon) -> list[Token
     suffix = found["suffix"]
     if suffix in _ORDINALS:
         return [Token("ordinal", core)]
-    if not values:
+    if not values and (found["prefix"] or not _GROUP.fullmatch(found["numeral"])):
         return [Token("code", core)]
     if suffix == "%":
         return [Token("percent", core, values)]
@@ -103,7 +104,8 @@ def _cut_number(found: re.Match[str], core: str, lexicon: Lexicon) -> list[Token
         return [Token("code", core)]
     minus = [Token("minus", "-")] if found["minus"] or found["inner"] else []
     prefix = [_currency(found["prefix"])] if found["prefix"] else []
-    number = Token("number", found["numeral"], values, blank_before=not prefix)
+    kind: Kind = "number" if values else "code"
+    number = Token(kind, found["numeral"], values, blank_before=not prefix)
     return [*minus, *prefix, number, *after]
 
 

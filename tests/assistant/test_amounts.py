@@ -303,6 +303,18 @@ def french(number: int) -> str:
     return f"{many}{name}{plural}{' ' + french(rest) if rest else ''}"
 
 
+KNOWN = """
+    pay not 50 $20 forty two fifty oh five hundred a half and cents dollars no make it to 40 - , all of except more 050% %
+    or between minus k thousand 4242 visa the overdue point
+"""
+
+
+@given(st.lists(st.sampled_from(KNOWN.split()), max_size=12).map(" ".join))
+def test_no_heap_of_known_words_breaks_the_reader(text: str) -> None:
+    for language in ("en", "fr"):
+        assert isinstance(read_amount(text, language), Exact | Relative | Ambiguous | NoAmount)
+
+
 amounts = st.integers(1, 9_999_999).map(lambda minor: Decimal(minor).scaleb(-2))
 frames = st.sampled_from(["{}", "pay {}", "make it {} please", "i'd like to pay {} today", "no, {}", "yes but only {}"])
 french_frames = st.sampled_from(["{}", "payez {}", "je veux payer {} svp", "mettez {}", "non, {}", "oui mais juste {}"])
@@ -349,6 +361,8 @@ def test_every_spoken_french_amount_comes_back_the_same(whole: int, cents: int, 
 
 
 @given(st.text(max_size=200), st.sampled_from(["en", "fr", "fr-CA", "de", ""]))
+@example("fifty fifty percent", "en")
+@example("050%", "fr")
 def test_no_text_breaks_the_reader(text: str, language: str) -> None:
     reading = read_amount(text, language)
     assert isinstance(reading, Exact | Relative | Ambiguous | NoAmount)
