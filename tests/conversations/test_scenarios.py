@@ -54,5 +54,6 @@ def test_conversation(name: str, customers: Customers) -> None:
                 pytest.fail(f"step {number}, {step}: {error}", pytrace=False)
         check_then(play, scenario.get("then") or {})
     finally:
+        play.tidy()
         if any("deliver" in step for step in scenario["turns"]):
             play.account.bank.deliver()
