@@ -7,14 +7,16 @@ slot it waits for, so that Rasa has nothing left to ask. It returns no event whe
 
 from __future__ import annotations
 
-from rasa_sdk.events import EventType
+from rasa_sdk.events import EventType, FollowupAction
 
 from actions.interruptions import INTERRUPTIONS
 from actions.pay_questions import (
     Events,
+    ask,
     ask_amount,
     ask_method,
     ask_other_amount,
+    ask_other_method,
     ask_what_to_change,
     ask_which_amount,
     ask_which_method,
@@ -27,6 +29,7 @@ from actions.task import Task
 from actions.turn import Turn, set_slots
 from actions.wish import AMOUNT, CONFIRMATION, METHOD, Said, Wish, listen_to
 from assistant.cards import button
+from assistant.consent import begins_with_yes, is_clear_yes
 from assistant.method_choice import NoSuchMethod, OneOf
 from assistant.outcomes import TRY_AGAIN
 from billing.models import Quote
@@ -66,7 +69,10 @@ class ValidatePaymentForm(Task):
         said = listen_to(turn, wish, asked)
         if asked is not None and _is_for_another_rule(turn, wish, said, asked):
             return REJECT
-        return _without_news(turn, wish, asked) if said.nothing else take_in(turn, wish, said, asked)
+        if said.nothing:
+            return _without_news(turn, wish, asked)
+        unchanged = asked == CONFIRMATION and not said.card_typed and _is_as_quoted(said, wish)
+        return _as_quoted(turn, wish) if unchanged else take_in(turn, wish, said, asked)
 
 
 def _is_for_another_rule(turn: Turn, wish: Wish, said: Said, asked: str) -> bool:
@@ -92,7 +98,8 @@ def take_in(turn: Turn, wish: Wish, said: Said, asked: str | None) -> Events:
     wish = said.added_to(wish)
     if isinstance(said.method, OneOf):
         withdraw(turn, "changes_method")
-        return ask_which_method(turn, wish.with_method(None), said.method.methods, *preface)
+        which = ask_other_method if said.method.instead else ask_which_method
+        return which(turn, wish.with_method(None), said.method.methods, *preface)
     if isinstance(said.method, NoSuchMethod):
         return ask_method(turn, wish.with_method(None), *preface, turn.word("method_not_understood"))
     return proceed(turn, wish, *preface)
@@ -103,6 +110,14 @@ def _is_as_quoted(said: Said, wish: Wish) -> bool:
     changed = said.added_to(wish)
     settled = not said.problem and not said.candidates and not isinstance(said.method, OneOf | NoSuchMethod)
     return settled and (changed.amount, changed.method, changed.new_card) == (wish.amount, wish.method, wish.new_card)
+
+
+def _as_quoted(turn: Turn, wish: Wish) -> Events:
+    """Amount and card as they were read out: with a clear yes before them it is one, whatever it was taken for."""
+    refused = (turn.slot("choices") or {}).get("refused")
+    if not refused and begins_with_yes(turn.text) and is_clear_yes(turn.text):
+        return [*ask(wish, CONFIRMATION), FollowupAction("action_pay")]
+    return proceed(turn, wish, turn.word("quote_same"))
 
 
 # ------------------------------------------------------------------- messages that name neither amount nor method
@@ -120,7 +135,7 @@ def _without_news(turn: Turn, wish: Wish, asked: str | None) -> Events:  # noqa:
             withdraw(turn, "changes_amount")
             if asked is None and wish.amount is None:
                 return ask_amount(turn, wish)
-            already = asked == AMOUNT and (turn.slot("choices") or {}).get("other") and "change" not in turn.pressed
+            already = asked == AMOUNT and turn.slot("choices") and "change" not in turn.pressed
             return _not_understood(turn, wish, AMOUNT) if already else ask_other_amount(turn, wish)
         case "choose_method", _:
             withdraw(turn, "changes_method")

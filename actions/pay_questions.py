@@ -98,23 +98,37 @@ def ask_which_amount(turn: Turn, wish: Wish, candidates: Sequence[Money], *prefa
 # ---------------------------------------------------------------------------------------------------- with what
 
 
-def ask_method(turn: Turn, wish: Wish, *preface: str, among: Sequence[PaymentMethod] | None = None) -> Events:
+def ask_method(
+    turn: Turn, wish: Wish, *preface: str, among: Sequence[PaymentMethod] | None = None, question: str | None = None
+) -> Events:
     """Exactly one saved method, or a new card."""
     offered = list(wish.methods if among is None else among)
     labels = [method_label(method, *turn.place, among=wish.methods) for method in offered]
     buttons = [button(label, "choose_method", method=str(m.id)) for label, m in zip(labels, offered, strict=True)]
     buttons += [button(turn.word("button_new_card"), "add_card", method=NEW), _cancel(turn)]
-    question = turn.word("ask_method", amount=wish.amount) if wish.amount is not None else turn.word("ask_method_first")
+    if question is None:
+        known = wish.amount is not None
+        question = turn.word("ask_method", amount=wish.amount) if known else turn.word("ask_method_first")
     turn.say(*preface, question, buttons=buttons, card=methods_card(offered) if offered else None)
     return ask(wish, METHOD, {"methods": [m.id for m in offered]})
 
 
 def ask_which_method(turn: Turn, wish: Wish, among: Sequence[PaymentMethod], *preface: str) -> Events:
-    """Several fit, or the one in hand is refused and others are left."""
+    """The words fit several saved methods: asked, never guessed."""
+    labels = [method_label(method, *turn.place, among=wish.methods) for method in among]
+    question = turn.word("ask_which_method", methods=either(labels, *turn.place))
+    return ask_method(turn, wish, *preface, among=among, question=question)
+
+
+def ask_other_method(turn: Turn, wish: Wish, among: Sequence[PaymentMethod], *preface: str) -> Events:
+    """The one in hand is refused: what is left, and a new card."""
     if not among and len(wish.methods) == 1:
         label = method_label(wish.methods[0], *turn.place)
         return ask_method(turn, wish, *preface, turn.word("method_only_one", method=label))
-    return ask_method(turn, wish, *preface, among=among or wish.methods)
+    if not among or wish.amount is None:
+        return ask_method(turn, wish, *preface, among=among or wish.methods)
+    question = turn.word("ask_other_method", amount=wish.amount)
+    return ask_method(turn, wish, *preface, among=among, question=question)
 
 
 # ----------------------------------------------------------------------------------------------------- the quote

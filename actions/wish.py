@@ -116,7 +116,7 @@ def _pressed(turn: Turn, wish: Wish) -> Said:
         found = next((m for m in wish.methods if str(m.id) == data["method"]), None)
         method = Chosen(found) if found is not None else NoSuchMethod()
     elif data.get("other"):
-        method = OneOf(tuple(m for m in wish.methods if str(m.id) != data.get("not")))
+        method = OneOf(tuple(m for m in wish.methods if str(m.id) != data.get("not")), instead=True)
     return Said(amount=amount, method=method)
 
 

@@ -30,6 +30,20 @@ _HARMLESS = (
 )
 
 
+_YES = frozenset(
+    """
+    yes yep yup yeah yea ya ok okay sure alright absolutely definitely certainly
+    oui ouais ouaip accord certainement
+    """.split()  # noqa: SIM905  (as above)
+)
+
+
+def begins_with_yes(text: str) -> bool:
+    """ "Yes, 80" to a quote of 80: whatever else the sentence looks like, it begins with a yes."""
+    words = _WORD.findall(fold(text).text.replace("d'accord", "accord"))
+    return bool(words) and words[0] in _YES
+
+
 def is_clear_yes(text: str) -> bool:
     """Is there a word in `text`, no question mark, and nothing that hedges, delays, asks or takes back?
 

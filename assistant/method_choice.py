@@ -61,9 +61,13 @@ class NewCard:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Several fit; none do, if `methods` is empty: "the other card" of an account that has one."""
+    """Several fit; none do, if `methods` is empty: "the other card" of an account that has one.
+
+    `instead`: another one than the present is wanted, and these are left.
+    """
 
     methods: tuple[PaymentMethod, ...]
+    instead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def read_method(
     elsewhere = about_methods and not words & _AMOUNTS and bool(words & _OTHER or denied)
     if refused or elsewhere:
         others = tuple(m for m in left if current is None or m.id != current.id)
-        return Chosen(others[0]) if len(others) == 1 else OneOf(others)
+        return Chosen(others[0]) if len(others) == 1 else OneOf(others, instead=True)
     return NoMethod()
 
 

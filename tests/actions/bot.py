@@ -54,6 +54,7 @@ class FakeBot:
     loop: str | None = None
     last: Answer | None = None
     _listening: bool = False
+    _follow_up: str | None = None
     _rule_of: dict[str, str] = field(default_factory=answers)
 
     def say(self, text: str, intent: str, confidence: float = 0.98) -> Answer:
@@ -102,6 +103,9 @@ class FakeBot:
         requested = [e["value"] for e in sets if e["name"] == "requested_slot"]
         if requested and requested[-1] is None:
             self.loop = None
+        if (action := self._follow_up) is not None:
+            self._follow_up = None
+            self.call(action, answer)
         return True
 
     def call(self, action: str, answer: Answer, *, logged: bool = True) -> list[dict[str, Any]]:
@@ -142,6 +146,7 @@ class FakeBot:
                 self.loop = event["name"]
             case "session_started":
                 self.slots, self.loop, self.events = {}, None, []
-            case "followup":
-                assert event["name"] == "action_listen"
+            case "followup" if event["name"] == "action_listen":
                 self._listening = True
+            case "followup":
+                self._follow_up = event["name"]

@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -112,9 +112,16 @@ def gateway() -> FakeGateway:
     return FakeGateway(ids=f"pay_{next(_serial)}")
 
 
+class TickingClock(Clock):
+    """A millisecond goes by whenever it is looked at: what was said later has a later time, as in life."""
+
+    def __call__(self) -> datetime:
+        return self.forward(milliseconds=1)
+
+
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return TickingClock()
 
 
 @pytest.fixture

@@ -51,6 +51,21 @@ def test_a_yes_that_repeats_the_quoted_amount_is_a_yes(people: People, maya: Acc
     assert "was paid" in at_quote(people, maya).say("yes, pay 452.10", "affirm").text
 
 
+@pytest.mark.parametrize("said", ["yes, 452.10", "ok 452.10", "yes, all of it", "yes the visa ending 4242"])
+def test_a_yes_that_looks_like_an_amount_or_a_card_is_a_yes_if_it_is_what_was_quoted(
+    people: People, maya: Account, said: str
+) -> None:
+    assert "was paid" in at_quote(people, maya).say(said, "inform_amount").text
+
+
+@pytest.mark.parametrize("said", ["452.10", "all of it", "yes, 452.10 but later", "yes 452.10?", "yes, 452"])
+def test_without_a_clear_yes_to_that_amount_nothing_is_paid(
+    people: People, maya: Account, gateway: FakeGateway, said: str
+) -> None:
+    assert "Shall I pay it now?" in at_quote(people, maya).say(said, "inform_amount").text
+    assert not gateway.calls
+
+
 def test_the_yes_costs_two_calls(people: People, maya: Account) -> None:
     assert at_quote(people, maya).say("yes", "affirm").calls == ["validate_payment_form", "action_pay"]
 
@@ -117,7 +132,7 @@ def test_a_second_yes_answers_with_the_first_payments_state(
     bot = at_quote(people, maya)
     bot.say("yes", "affirm")
     again = bot.say("yes", "affirm")
-    assert again.text.startswith("You have said yes to this already, and nothing more was charged.")
+    assert again.text.startswith("You have said yes to this already, and nothing new was charged.")
     assert "was paid" in again.text
     assert len(payments_of(context, maya)) == len(gateway.charges()) == 1
 

@@ -67,7 +67,7 @@ def _keys_in_python() -> tuple[set[str], set[re.Pattern[str]]]:
                     re.escape(part.value) if isinstance(part, ast.Constant) and isinstance(part.value, str) else r"\w+"
                     for part in node.values
                 ]
-                if parts != [r"\w+"]:
+                if not parts[0].startswith("\\w") or parts[-1] in ("_one", "_many"):
                     patterns.add(re.compile("".join(parts)))
     return whole, patterns
 
