@@ -205,7 +205,10 @@ async def _answer(turn: Turn, on_new_message: Callable[[UserMessage], Awaitable[
     except StoreUnavailable:
         logger.exception("A turn could not be stored.")
         return _error(503, "store_unavailable", "The conversation cannot be read or written now; nothing was kept.")
-    except LockError:
+    except LockError as error:
+        if error.__context__ is not None:
+            logger.exception("The lock store does not answer.")
+            return _error(503, "store_unavailable", "Conversations cannot be locked now; nothing was kept.")
         return _error(409, "busy", "An earlier message of this sender is still being answered.")
     except NoAnswer as error:
         # Rasa itself would answer with an empty list. Silence is a failure, and must not look like success.

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -72,6 +74,40 @@ def test_a_turn_without_an_answer_says_so_and_is_not_kept(bot: Bot, actions: Fak
     assert answer.status_code == 502
     assert answer.json()["error"]["code"] == "no_answer"
     assert bot.events(sender) == []
+
+
+def test_two_messages_of_one_sender_are_answered_one_after_the_other(
+    bot: Bot, actions: FakeActions, sender: str
+) -> None:
+    running: list[str] = []
+    together: list[int] = []
+
+    def slow(call: dict[str, Any]) -> tuple[int, Any]:
+        running.append(call["sender_id"])
+        together.append(len(running))
+        time.sleep(0.4)
+        running.pop()
+        return 200, {"events": [], "responses": [says("You owe $5.")]}
+
+    actions.answers["action_balance"] = slow
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: bot.post(turn(sender=sender, text="how much do I owe")), range(2)))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert together == [1, 1]
+    assert len([kind for kind, _, _ in bot.events(sender) if kind == "user"]) == 2
+
+
+def test_different_senders_do_not_wait_for_each_other(bot: Bot, actions: FakeActions) -> None:
+    def slow(_: object) -> tuple[int, object]:
+        time.sleep(1)
+        return 200, {"events": [], "responses": [says("You owe $5.")]}
+
+    actions.answers["action_balance"] = slow
+    started = time.monotonic()
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: bot.post(turn(text="how much do I owe")), range(10)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert time.monotonic() - started < 6
 
 
 def test_slots_and_form_survive_a_restart_of_the_bot(bot: Bot, actions: FakeActions, sender: str) -> None:
