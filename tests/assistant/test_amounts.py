@@ -304,8 +304,8 @@ def french(number: int) -> str:
 
 
 KNOWN = """
-    pay not 50 $20 forty two fifty oh five hundred a half and cents dollars no make it to 40 - , all of except more 050% %
-    or between minus k thousand 4242 visa the overdue point
+    pay not 50 $20 forty two fifty oh five hundred a half and cents dollars no make it to 40 - , all of except more 050%
+    % or between minus k thousand 4242 visa the overdue point
 """
 
 
