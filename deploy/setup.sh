@@ -95,6 +95,8 @@ show() { # title command...: runs it, counting the seconds on a terminal
         printf '\r\033[K'
     fi
     if ! wait $job; then
+        last=$(tail -n 1 "$log")
+        case $last in "remit: no "*) fail "${last#remit: }" ;; esac
         tail -n 15 "$log" >&2
         fail "$title: failed after $(($(date +%s) - begin)) s"
     fi
