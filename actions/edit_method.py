@@ -28,7 +28,10 @@ class ActionEditMethod(Task):
             turn.say(turn.word("edit_none"))
         else:
             labels = [method_label(m, *turn.place, among=methods) for m in methods]
-            buttons = [button(label, "edit_method", method=str(m.id)) for label, m in zip(labels, methods, strict=True)]
+            buttons = [
+                button(label[:1].upper() + label[1:], "edit_method", method=str(m.id))
+                for label, m in zip(labels, methods, strict=True)
+            ]
             turn.say(turn.word("edit_which"), buttons=buttons, card=methods_card(methods))
         return []
 

@@ -132,7 +132,7 @@ def test_a_second_yes_answers_with_the_first_payments_state(
     bot = at_quote(people, maya)
     bot.say("yes", "affirm")
     again = bot.say("yes", "affirm")
-    assert again.text.startswith("You have said yes to this already, and nothing new was charged.")
+    assert again.text.startswith("You have said yes to this already, and nothing more was charged.")
     assert "was paid" in again.text
     assert len(payments_of(context, maya)) == len(gateway.charges()) == 1
 
