@@ -14,7 +14,11 @@ from psycopg_pool import ConnectionPool
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 START_LOCK = 7_233_100  # advisory: two starts at once must not both make the tables
-TABLES = "mails, deliveries, events, idempotency_keys, disputes, refunds, payments, methods, tokens, customers"
+# Children before parents.
+TABLES = (
+    *("mails", "deliveries", "events", "idempotency_keys", "disputes", "refunds"),
+    *("payments", "methods", "tokens", "customers"),
+)
 
 Transaction = Connection[DictRow]
 Row = dict[str, Any]
@@ -49,12 +53,14 @@ class Database:
             schema = SCHEMA.read_text("utf-8")
             digest = hashlib.sha256(schema.encode()).hexdigest()
             if _made_by(tx) != digest:
-                tx.execute(f"drop table if exists made_by, {TABLES} cascade")
+                tx.execute(f"drop table if exists made_by, {', '.join(TABLES)} cascade")
                 tx.execute(schema)
                 tx.execute("insert into made_by (digest) values (%s)", [digest])
 
     def wipe(self, tx: Transaction) -> None:
-        tx.execute(f"truncate {TABLES} restart identity")  # our own names
+        """Deletes rather than truncates: whoever reads meanwhile waits for nothing and is in nobody's way."""
+        for table in TABLES:
+            tx.execute(f"delete from {table}")  # noqa: S608 our own names
 
 
 def _made_by(tx: Transaction) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from psycopg.errors import DeadlockDetected, ForeignKeyViolation, UniqueViolation
+
 from sandbox.bank import customers
 from sandbox.bank.cards import fingerprint
 from sandbox.bank.events import Mode
@@ -11,10 +13,25 @@ from sandbox.box import Box
 from sandbox.database import Transaction
 from sandbox.demo.people import Person, demo_methods, people
 
+TRIES = 10
+IN_BETWEEN = (DeadlockDetected, ForeignKeyViolation, UniqueViolation)
+
 
 def reset(shared: Box) -> int:
-    """Wipes bank and mailbox, recreates customers and methods in one transaction. Returns the number of methods."""
+    """Wipes bank and mailbox, recreates customers and methods. Returns the number of methods.
+
+    One transaction; it begins anew when a payment that was under way got in between.
+    """
     shared.post.mode = Mode()
+    for _ in range(TRIES - 1):
+        try:
+            return _reset(shared)
+        except IN_BETWEEN:
+            continue
+    return _reset(shared)
+
+
+def _reset(shared: Box) -> int:
     with shared.database.transaction() as tx:
         shared.database.wipe(tx)
         return sum(_recreate(tx, person, shared.settings.secret_key) for person in people().values())

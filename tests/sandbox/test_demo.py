@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -68,6 +69,35 @@ def test_a_reset_leaves_exactly_the_saved_methods(sandbox: RunningSandbox) -> No
     assert kept["100200"] == [("card", "visa", "4242"), ("card", "mastercard", "4444"), ("card", "visa", "0002")]
     assert kept["100400"] == [("bank_debit", "bank", "6789")]
     assert kept["100500"] == []
+
+
+def test_a_reset_succeeds_while_others_pay_and_read(sandbox: RunningSandbox) -> None:
+    done = threading.Event()
+
+    def pay() -> None:
+        while not done.is_set():
+            payment = sandbox.client.post("/bank/v1/payments", json=order(sandbox.token()))
+            if payment.status_code == 200:  # its token may be wiped already
+                sandbox.post(f"/bank/v1/payments/{payment.json()['id']}/confirm")
+
+    statuses = []
+
+    def read() -> None:
+        while not done.is_set():
+            statuses.append(sandbox.client.get("/demo/api/state", params={"customer": "maya"}).status_code)
+
+    threads = [threading.Thread(target=target) for target in (pay, pay, read, read)]
+    for thread in threads:
+        thread.start()
+    resets = [sandbox.post("/demo/internal/reset").status_code for _ in range(20)]
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert (set(resets), set(statuses)) == ({200}, {200})
+
+
+def order(token: str) -> dict[str, object]:
+    return {"amount": 100, "currency": "CAD", "method": token, "payment_reference": "R"}
 
 
 def test_a_reset_needs_the_key(sandbox: RunningSandbox) -> None:

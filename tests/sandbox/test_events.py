@@ -145,6 +145,17 @@ def test_modes_that_are_none_are_refused(sandbox: RunningSandbox, wanted: dict[s
     assert sandbox.client.put("/bank/v1/control/delivery", json=wanted).status_code == 400
 
 
+def test_an_idle_bank_rests(sandbox: RunningSandbox, listener: Listener) -> None:
+    sandbox.paid()
+    listener.next()
+    time.sleep(0.5)  # the delivery is written down
+    ticks = Path(f"/proc/{sandbox.process.pid}/stat").read_text
+    before = sum(int(value) for value in ticks().rpartition(")")[2].split()[11:13])
+    time.sleep(1.5)
+    after = sum(int(value) for value in ticks().rpartition(")")[2].split()[11:13])
+    assert after - before <= 10  # hundredths of a second; a busy loop takes 150
+
+
 def test_events_survive_a_kill_of_the_bank(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     with Listener() as listener, empty_database(postgres) as url:
         with running_sandbox(url, tmp_path) as bank:  # nobody listens at its webhook address

@@ -47,32 +47,35 @@ function methods({ methods: offered }, { buttons, press }) {
   return make("fieldset.methods", make("legend", word("pay_with")), rows);
 }
 
-function invoiceLines(invoices, credit) {
+function invoiceLines({ invoices, more_invoices: unlisted = 0, credit }) {
   const rows = invoices.map(({ number, amount, left }) => make("tr", make("td", number), make("td", amount.text),
     make("td.left", left.minor > 0 ? word("left", left.text) : word("paid"))));
+  if (unlisted) rows.push(make("tr", make("td.left", { colspan: "3" }, several("more_invoices", unlisted))));
   if (credit?.minor > 0) rows.push(make("tr", make("td", word("to_credit")), make("td", credit.text), make("td")));
   const body = make("tbody", rows);
   const table = make("div", rows.length > FEW_INVOICES + 2 ? { class: "scrolls", tabindex: "0", role: "region", "aria-label": word("to_pay") } : {}, make("table.lines", body));
   if (rows.length <= FEW_INVOICES + 2) return [table];
   rows.slice(FEW_INVOICES).forEach((row) => { row.hidden = true; });
-  const more = make("button.more", { type: "button" }, word("all_invoices", invoices.length));
+  const more = make("button.more", { type: "button" }, word("show_more"));
   more.addEventListener("click", () => { rows.forEach((row) => { row.hidden = false; }); more.remove(); });
   return [table, more];
 }
 
-function quote({ amount, method, invoices, credit, billing_email: email, expires_at: until }) {
+function quote(card) {
+  const { amount, method, billing_email: email, expires_at: until } = card;
   return make("div.box",
     make("p.cap", `${word("to_pay")} · ${method ? methodName(method) : word("new_card")}`),
-    make("p.big", amount.text), invoiceLines(invoices, credit),
+    make("p.big", amount.text), invoiceLines(card),
     make("p.facts", make("span", word("receipt_to", email)), make("span", word("good_until", clock(until)))));
 }
 
-function payment({ reference, state, amount, method, invoices, balance: after }) {
+function payment(card) {
+  const { reference, state, amount, method, balance: after } = card;
   const waiting = ["processing", "submitting"].includes(state);
   return make(`div.box.${state}`,
     make("p.state", word(state)), make("p.big", amount.text),
     make("p.cap", [method && methodName(method), word("reference", reference)].filter(Boolean).join(" · ")),
-    state === "succeeded" && invoices.length > 0 && invoiceLines(invoices, null),
+    state === "succeeded" && card.invoices.length > 0 && invoiceLines(card),
     state === "succeeded" && make("p.facts", make("span", word("new_balance", after.text))),
     waiting && make("div.track", { "aria-hidden": "true" }, make("i.on"), make("i.on.now"), make("i")),
     waiting && make("p.cap", word("steps")));

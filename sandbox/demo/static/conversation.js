@@ -125,7 +125,11 @@ export class Conversation {
     if (this.seen.has(id)) return;
     if (this.busy) { this.late.push([id, kind, payload]); return; }
     this.seen.add(id);
-    if (kind === "message") this.show([payload]);
+    if (kind === "message") {
+      retire();
+      for (const button of log.querySelectorAll(".open")) button.disabled = true; // the page it led to is done with
+      this.show([payload]);
+    }
     this.onTurn();
   }
 

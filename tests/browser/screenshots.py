@@ -1,0 +1,64 @@
+"""Pictures for the documentation, of a fresh stack: `python -m tests.browser.screenshots` writes docs/images/*.png."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.driver import PHONE, DemoPage, browser
+from tests.support.stack import running_stack
+
+IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
+
+
+def secure_page_and_quote(running: Browser, address: str) -> None:
+    maya = DemoPage(running, address, "maya")
+    maya.say("what do I owe?")
+    maya.say("pay 250")
+    maya.press("Visa ending in 4242")
+    maya.shot(IMAGES / "quote.png")
+    maya.press("Another card")
+    maya.press("A new card")
+    maya.type_card("5555 5555 5555 4444")
+    maya.shot(IMAGES / "secure-page.png")
+    maya.close()
+
+
+def pending_and_accepted(running: Browser, address: str) -> None:
+    chloe = DemoPage(running, address, "chloe")
+    chloe.say("payer ma facture")
+    chloe.press("Payer 84,20")
+    chloe.press("Compte bancaire")
+    chloe.press("Payer 84,20")
+    expect(chloe.page.locator(".btn.yes")).to_be_visible()
+    chloe.shot(IMAGES / "pending.png")
+    before = chloe.answers()
+    chloe.page.locator(".btn.yes").click()
+    chloe.answered(before)
+    expect(chloe.page.locator("#mails button")).not_to_have_count(0)
+    chloe.shot(IMAGES / "accepted.png")
+    chloe.page.locator("#mails button").first.click()
+    expect(chloe.page.frame_locator("#letter iframe").locator("body")).to_contain_text("84,20")
+    chloe.shot(IMAGES / "letter.png")
+    chloe.close()
+
+
+def phone_and_dark(running: Browser, address: str) -> None:
+    for name, size in (("phone.png", PHONE), ("dark.png", (1440, 900))):
+        zoe = DemoPage(running, address, "zoe", size, "dark" if name == "dark.png" else "light")
+        zoe.say("pay 500")
+        zoe.press("Visa ending in 4242")
+        zoe.shot(IMAGES / name)
+        zoe.close()
+
+
+def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    with running_stack({}) as stack, browser() as running:
+        for take in (secure_page_and_quote, pending_and_accepted, phone_and_dark):
+            take(running, stack.address)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The demo page in a real browser, against the real stack: pay, be declined, use a new card, wait for the bank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.driver import PHONE, DemoPage
+
+Open = Callable[..., DemoPage]
+pytestmark = pytest.mark.timeout(240)  # the first of them starts the stack
+
+
+@pytest.fixture(autouse=True)
+def fresh(demo: Open) -> None:
+    """Every test begins with what “start over” leaves."""
+    page = demo("noah")
+    page.page.click("#start-over")
+    expect(page.page.locator("#start-over")).to_be_enabled(timeout=60_000)
+    expect(page.page.locator("#start-over")).to_have_text("Start over")
+
+
+def test_a_bill_is_paid_by_buttons_and_the_receipt_is_read(demo: Open) -> None:
+    maya = demo("maya")
+    assert "$452.10" in maya.say("pay my bill")
+    maya.press("Pay $452.10")
+    maya.press("Visa ending in 4242")
+    assert "INV-1001" in maya.page.locator("#log .box").last.inner_text()
+    assert "Thank you" in maya.press("Pay $452.10 now")
+    expect(maya.page.locator("#log .box.succeeded")).to_contain_text("New balance $0.00")
+    letter = maya.page.locator("#mails button", has_text="maya@northwind.example")
+    expect(letter).to_have_count(1, timeout=20_000)
+    letter.click()
+    expect(maya.page.frame_locator("#letter iframe").locator("body")).to_contain_text("$452.10")
+
+
+def test_a_double_click_on_pay_pays_once(demo: Open) -> None:
+    maya = demo("maya")
+    maya.say("pay 20")
+    maya.press("Visa ending in 4242")
+    before = maya.answers()
+    maya.page.locator("#log .reply.first:visible").dblclick()
+    maya.answered(before)
+    assert maya.page.locator("#log .box.succeeded").count() == 1
+    expect(maya.page.locator("#payments li")).to_have_count(1)
+
+
+def test_a_declined_card_is_followed_by_a_new_one_on_the_secure_page(demo: Open) -> None:
+    maya = demo("maya")
+    maya.say("pay 250")
+    maya.press("Visa ending in 0002")
+    assert "declined" in maya.press("Pay $250.00 now")
+    maya.press("A new card")
+    before = maya.answers()
+    secure = maya.type_card("5555 5555 5555 4444")
+    secure.locator("#submit").click()
+    assert "Thank you! $250.00" in maya.answered(before)
+    expect(maya.page.locator("#page")).to_be_hidden(timeout=10_000)  # it closes by itself
+    expect(maya.page.locator("#log .open:not(:disabled)")).to_have_count(0)
+    expect(maya.page.locator("#log .reply:visible")).to_have_count(0)
+
+
+def test_a_wrong_card_is_named_in_the_banks_fields_and_nothing_is_sent(demo: Open) -> None:
+    noah = demo("noah")
+    noah.say("pay my bill with a new card")
+    if not noah.page.locator("#log .open").count():
+        noah.press("Pay $61.33")
+    secure = noah.type_card("4242 4242 4242 4241")
+    secure.locator("#submit").click()
+    fields = secure.frame_locator("iframe")
+    expect(fields.locator("#number-error")).to_have_text("Check the card number: a digit is not right.")
+    expect(fields.locator("#number")).to_be_focused()
+    expect(noah.page.locator("#payments li")).to_have_count(0)
+
+
+def test_the_bank_is_asked_by_3d_secure_and_the_chat_hears_the_answer(demo: Open) -> None:
+    noah = demo("noah")
+    noah.say("pay my bill with a new card")
+    if not noah.page.locator("#log .open").count():
+        noah.press("Pay $61.33")
+    before = noah.answers()
+    noah.type_card("4000 0000 0000 3220").locator("#submit").click()
+    noah.answered(before)
+    noah.page.locator("[data-closes=page]").click()
+    before = noah.answers()
+    noah.secure_page().locator("button.yes").click()
+    assert "Thank you" in noah.answered(before)
+
+
+def test_chloe_waits_for_her_bank_in_french_on_a_phone(demo: Open) -> None:
+    chloe = demo("chloe", PHONE)
+    chloe.say("payer ma facture")
+    chloe.press("Payer 84,20")
+    chloe.press("Compte bancaire")
+    assert "en attente" in chloe.press("Payer 84,20")
+    expect(chloe.page.locator("#bank-count")).to_have_text("1")
+    chloe.page.click("[data-shows=bank]")
+    before = chloe.answers()
+    chloe.page.locator(".btn.yes").click()
+    assert "Merci" in chloe.answered(before)
+    chloe.page.click("[data-shows=chat]")
+    expect(chloe.page.locator("#log .box.succeeded")).to_be_in_viewport()
+    assert chloe.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_a_reload_goes_on_with_the_conversation(demo: Open) -> None:
+    maya = demo("maya")
+    maya.say("what do I owe?")
+    maya.page.reload()
+    expect(maya.page.locator("#log .u")).to_have_text("You: what do I owe?")
+    assert "$452.10" in maya.heard()
+    assert maya.press("Pay $452.10")
+
+
+def test_everything_that_can_be_pressed_is_large_enough_and_named(demo: Open) -> None:
+    for size in ((1440, 900), PHONE):
+        maya = demo("maya", size)
+        maya.say("pay my bill")
+        small = maya.page.evaluate(
+            """() => [...document.querySelectorAll('button, select, input, a')].filter((node) => {
+              const box = node.getBoundingClientRect();
+              return node.checkVisibility() && !node.matches('.skip') && (box.width < 24 || box.height < 24);
+            }).map((node) => node.outerHTML)"""
+        )
+        nameless = maya.page.evaluate(
+            """() => [...document.querySelectorAll('button, select, input')].filter((node) => !(
+              node.getAttribute('aria-label') || node.labels?.length || node.textContent.trim()
+            )).map((node) => node.outerHTML)"""
+        )
+        assert (small, nameless) == ([], [])
