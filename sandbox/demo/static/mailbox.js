@@ -3,7 +3,7 @@
 import { Failed, sandbox } from "./api.js";
 import { clock } from "./cards.js";
 import { byId, make, toast } from "./dom.js";
-import { several, word } from "./words.js";
+import { locale, several, word } from "./words.js";
 
 const read = new Set();
 let drawn = "";
@@ -44,7 +44,7 @@ function row(mail, mails) {
 async function show(id) {
   const mail = await sandbox.mail(id);
   byId("letter-title").textContent = mail.subject;
-  const facts = [["from", mail.sender], ["to", mail.recipients.join(", ")], ["at", new Date(mail.received_at).toLocaleString()]];
+  const facts = [["from", mail.sender], ["to", mail.recipients.join(", ")], ["at", new Date(mail.received_at).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" })]];
   byId("letter-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", word(name)), make("dd", value)]));
   byId("letter-body").replaceChildren(mail.html
     ? make("iframe", { sandbox: "", title: mail.subject, src: `mailbox/messages/${id}/html` }) : make("pre", mail.text));
