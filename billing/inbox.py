@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing import ledger, methods, outbox, refunds, settlement
+from billing import audit, ledger, methods, outbox, refunds, settlement
 from billing import operator_queue as queue
 from billing.context import Context
 from billing.gateways.base import GatewayEvent, GatewayPayment
-from billing.models import Attempt, EventReceived, Payment
+from billing.models import Attempt, Audit, EventReceived, Payment
 
 # An event can overtake the commit that knows its payment; after the last try it is a person's.
 ORPHAN_RETRIES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
@@ -45,10 +45,8 @@ def handle_event(context: Context, event_row_id: int) -> None:
         event = session.get_one(EventReceived, event_row_id)
     if event.handled_at is not None:
         return
-    if event.type.startswith("payment."):
-        _handle_payment(context, event)
-    elif event.type.startswith("refund."):
-        _finish(context, event, refunds.settle_refund_event(context, event.object_id))
+    if event.type.startswith(("payment.", "refund.")) and event.object_id is not None:
+        _handle_payment(context, event, context.gateway.retrieve_payment(event.object_id))
     elif event.type.startswith("method."):
         customer = event.payload.get("data", {}).get("object", {}).get("customer")
         if customer:
@@ -58,27 +56,32 @@ def handle_event(context: Context, event_row_id: int) -> None:
         _finish(context, event, "ignored")
 
 
-def _handle_payment(context: Context, event: EventReceived) -> None:
-    if event.object_id is None:
-        _finish(context, event, "ignored")
-        return
-    seen = context.gateway.retrieve_payment(event.object_id)
+def _handle_payment(context: Context, event: EventReceived, seen: GatewayPayment) -> None:
+    """Settles and marks the event in one transaction; what a refund event hints at is looked up after its payment."""
+    about_refund = event.type.startswith("refund.")
     with context.sessions.begin() as session:
+        now = context.now()
+        row = session.get_one(EventReceived, event.id, with_for_update=True)
+        if row.handled_at is not None:  # another worker was faster
+            return
         payment_id = _find(session, seen)
-        if payment_id is not None:
-            settlement.settle_payment(
-                session,
-                payment_id,
-                seen,
-                settings=context.settings,
-                cause=f"event:{event.event_id}",
-                actor=f"gateway:{event.gateway}",
-                now=context.now(),
-            )
-    if payment_id is not None:
+        if payment_id is None:
+            _orphan(session, row, seen, now)
+            return
+        settlement.settle_payment(
+            session,
+            payment_id,
+            seen,
+            settings=context.settings,
+            cause=f"{'hint' if about_refund else 'event'}:{event.event_id}",
+            actor=f"gateway:{event.gateway}",
+            now=now,
+        )
+        if not about_refund:
+            row.handled_at, row.outcome = now, "settled"
+    if about_refund:
+        refunds.refresh_refunds(context, payment_id)
         _finish(context, event, "settled")
-    else:
-        _orphan(context, event, seen)
 
 
 def _find(session: Session, seen: GatewayPayment) -> int | None:
@@ -89,22 +92,35 @@ def _find(session: Session, seen: GatewayPayment) -> int | None:
     return session.scalar(select(Payment.id).where(Payment.reference == seen.payment_reference))
 
 
-def _orphan(context: Context, event: EventReceived, seen: GatewayPayment) -> None:
-    now = context.now()
-    with context.sessions.begin() as session:
-        row = session.get_one(EventReceived, event.id, with_for_update=True)
-        row.tries += 1
-        row.outcome = "orphan"
-        if row.tries <= len(ORPHAN_RETRIES):
-            outbox.defer(session, "handle_event", at=now + ORPHAN_RETRIES[row.tries - 1], event_row_id=row.id)
-            return
-        row.handled_at, row.outcome = now, "suspense"
-        queue.add(
-            session, "orphan_event", f"{seen.id}: {seen.status}, {seen.captured or seen.amount}", now, event_id=row.id
+def _orphan(session: Session, row: EventReceived, seen: GatewayPayment, now: datetime) -> None:
+    row.tries += 1
+    row.outcome = "orphan"
+    if row.tries <= len(ORPHAN_RETRIES):
+        outbox.defer(session, "handle_event", at=now + ORPHAN_RETRIES[row.tries - 1], event_row_id=row.id)
+        return
+    row.handled_at, row.outcome = now, "suspense"
+    queue.add(
+        session, "orphan_event", f"{seen.id}: {seen.status}, {seen.captured or seen.amount}", now, event_id=row.id
+    )
+    if seen.captured and not _in_suspense(session, row.gateway, seen.id):
+        entries = [ledger.debit("gateway", seen.captured), ledger.credit("suspense", seen.captured)]
+        ledger.post(session, kind="orphan", account_id=None, entries=entries, now=now)
+        audit.record(
+            session,
+            actor=f"gateway:{row.gateway}",
+            cause=f"event:{row.event_id}",
+            entity="orphan",
+            entity_id=f"{row.gateway}:{seen.id}",
+            now=now,
+            after={"captured_minor": seen.captured.minor, "currency": seen.captured.currency},
         )
-        if seen.captured:
-            entries = [ledger.debit("gateway", seen.captured), ledger.credit("suspense", seen.captured)]
-            ledger.post(session, kind="orphan", account_id=None, entries=entries, now=now)
+
+
+def _in_suspense(session: Session, gateway: str, object_id: str) -> bool:
+    """Several events tell of one capture; it is booked once. The lock makes their handlers take turns."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"orphan {object_id}"))))
+    booked = select(Audit.id).where(Audit.entity == "orphan", Audit.entity_id == f"{gateway}:{object_id}")
+    return session.scalar(booked) is not None
 
 
 def _finish(context: Context, event: EventReceived, outcome: str) -> None:

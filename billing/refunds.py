@@ -20,7 +20,7 @@ from billing import operator_queue as queue
 from billing.context import Context
 from billing.errors import AmountNotPositive, CurrencyMismatch, GatewayError, GatewayRejected, NotFound, RefundRefused
 from billing.gateways.base import GatewayRefund
-from billing.models import Attempt, Payment, Refund
+from billing.models import Payment, Refund
 from billing.money import Money
 from billing.payment_records import latest_attempt, lock_payment
 
@@ -174,16 +174,6 @@ def _change_state(session: Session, refund: Refund, after: str, *, cause: str, a
     )
     refund.state, refund.next_check_at = after, None
     session.flush()
-
-
-def settle_refund_event(context: Context, gateway_id: str | None) -> str:
-    """A refund event is a hint to look at its payment (`gateway_id`). Returns what came of the event."""
-    with context.sessions() as session:
-        payment_id = session.scalar(select(Attempt.payment_id).where(Attempt.gateway_object_id == gateway_id))
-    if payment_id is None:
-        return "ignored"
-    refresh_refunds(context, payment_id)
-    return "settled"
 
 
 def reconcile_refunds(context: Context) -> int:
