@@ -15,12 +15,11 @@ from webhook.edge import edge
 from webhook.errors import Refused
 from webhook.guards import chat_messages, chat_session, guarded, portal_token
 from webhook.state import state_of
-from webhook.turns import take_turn
+from webhook.turns import LARGEST_ID, take_turn
 
 blueprint = Blueprint("chat", __name__)
 
 LONGEST_HISTORY = 200  # turns and events, the newest of them
-LARGEST_ID = 2**63 - 1  # of PostgreSQL's bigint
 
 
 @blueprint.post("/api/chat/sessions")

@@ -39,7 +39,8 @@ def make_client(settings: Settings) -> httpx.Client:
     refusals=("sandbox_down",),
 )
 def forward(path: str) -> Response:
-    if any(part in (".", "..") for part in path.replace("\\", "/").split("/")):
+    parts = path.replace("\\", "/").split("/")
+    if any(part in (".", "..") for part in parts) or parts[0] == "internal":  # what our commands ask it directly
         raise Refused("not_found")
     query = request.query_string.decode("latin-1")
     try:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from assistant.identity import keep_alive
@@ -43,10 +44,6 @@ class TurnQueue:
         self._lease = timedelta(seconds=context.settings.turn_timeout_s + LEASE_SLACK_S)
         self._answered = threading.Condition()
 
-    def find(self, session: Session, sender: str, message_id: str) -> ChatTurn | None:
-        """The turn that this message id had, if it had one."""
-        return session.scalar(select(ChatTurn).where(ChatTurn.sender == sender, ChatTurn.message_id == message_id))
-
     def enter(self, session: Session, sender: str, message_id: str, said: str, now: datetime) -> Place:
         """Stores the turn and keeps the session alive, in the caller's transaction.
 
@@ -54,21 +51,27 @@ class TurnQueue:
         """
         settings = self._context.settings
         keep_alive(session, sender, now, ttl_s=settings.chat_session_ttl_s)  # also the lock that keeps ids in order
-        known = self.find(session, sender, message_id)
-        if known is not None:
+        turn_id = self._store(session, sender, message_id, said, now)
+        if turn_id is None:
+            known = session.scalars(
+                select(ChatTurn).where(ChatTurn.sender == sender, ChatTurn.message_id == message_id)
+            ).one()
             if known.said != said:
                 raise Refused("message_id_reused")
-            if known.answer is not None or not self._stale(known, now):
+            if known.answer is not None or known.started_at >= now - self._lease:
                 return Place(known.id, ours=False, alone=False, answer=known.answer)
             session.delete(known)  # whoever was answering it is gone: it is taken up again, at the end of the queue
             session.flush()
-        waiting = self._under_way(session, sender, now)
-        if waiting >= LONGEST_QUEUE:
+            turn_id = self._store(session, sender, message_id, said, now) or 0
+        earlier = self._under_way(session, sender, now, before=turn_id)
+        if earlier >= LONGEST_QUEUE:
             raise Refused("too_many_turns")
-        turn = ChatTurn(sender=sender, message_id=message_id, said=said, started_at=now)
-        session.add(turn)
-        session.flush()
-        return Place(turn.id, ours=True, alone=waiting == 0, answer=None)
+        return Place(turn_id, ours=True, alone=earlier == 0, answer=None)
+
+    def _store(self, session: Session, sender: str, message_id: str, said: str, now: datetime) -> int | None:
+        """The new turn's id; None if this message id had a turn already."""
+        values = {"sender": sender, "message_id": message_id, "said": said, "started_at": now}
+        return session.scalar(insert(ChatTurn).values(**values).on_conflict_do_nothing().returning(ChatTurn.id))
 
     def wait_for_turn(self, sender: str, place: Place) -> None:
         """Returns when every earlier turn of the sender is answered. Raises Refused(busy) and forgets the turn."""
@@ -122,13 +125,12 @@ class TurnQueue:
                 self._answered.wait(POLL_S)
         return True
 
-    def _stale(self, turn: ChatTurn, now: datetime) -> bool:
-        return turn.started_at < now - self._lease
-
-    def _under_way(self, session: Session, sender: str, now: datetime, before: int | None = None) -> int:
+    def _under_way(self, session: Session, sender: str, now: datetime, *, before: int) -> int:
+        """How many earlier turns of the sender are being answered, or wait for it."""
         query = select(func.count()).where(
-            ChatTurn.sender == sender, ChatTurn.answered_at.is_(None), ChatTurn.started_at >= now - self._lease
+            ChatTurn.sender == sender,
+            ChatTurn.id < before,
+            ChatTurn.answered_at.is_(None),
+            ChatTurn.started_at >= now - self._lease,
         )
-        if before is not None:
-            query = query.where(ChatTurn.id < before)
         return session.scalar(query) or 0

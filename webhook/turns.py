@@ -10,7 +10,7 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from assistant.buttons import issue_buttons, resolve_button
@@ -35,6 +35,7 @@ from webhook.turn_queue import Place
 
 LONGEST_MESSAGE = 500  # characters; nothing that pays a bill needs more
 SLASHES = "/\uff0f\u2044\u2215\u29f8"  # the engine runs a text that begins with a slash as a command
+LARGEST_ID = 2**63 - 1  # of PostgreSQL's bigint
 MESSAGES_LOOKED_BACK = 4  # for a card number typed in pieces
 
 
@@ -80,12 +81,19 @@ def _invisible(character: str) -> bool:
 
 
 def _redacted(session: Session, principal: Principal, message_id: str, text: str) -> Redaction:
-    """The text without card numbers, also one whose beginning was in the messages before this one."""
-    earlier = select(ChatTurn.said).where(ChatTurn.sender == principal.sender)
-    repeated = select(ChatTurn.id).where(ChatTurn.sender == principal.sender, ChatTurn.message_id == message_id)
-    if (known := session.scalar(repeated)) is not None:  # a repeat is cleaned exactly as it was the first time
-        earlier = earlier.where(ChatTurn.id < known)
-    before = list(session.scalars(earlier.order_by(ChatTurn.id.desc()).limit(MESSAGES_LOOKED_BACK)))
+    """The text without card numbers, also one whose beginning was in the messages before this one.
+
+    A repeat is cleaned exactly as it was the first time: with what came before its first time.
+    """
+    mine = ChatTurn.sender == principal.sender
+    first_time = select(ChatTurn.id).where(mine, ChatTurn.message_id == message_id).scalar_subquery()
+    earlier = (
+        select(ChatTurn.said)
+        .where(mine, ChatTurn.id < func.coalesce(first_time, LARGEST_ID))
+        .order_by(ChatTurn.id.desc())
+        .limit(MESSAGES_LOOKED_BACK)
+    )
+    before = list(session.scalars(earlier))
     return redact(text, before="\n".join(reversed(before))[-TAIL_CHARS:])
 
 

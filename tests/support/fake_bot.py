@@ -59,6 +59,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one packet: two would wait 40 ms for each other's acknowledgement
     server: _Server
 
     def do_GET(self) -> None:

@@ -75,7 +75,15 @@ def test_headers_of_one_connection_stay_behind(demo: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/demo/../bank/v1/payments", "/demo/%2e%2e/bank/v1", "/demo/a/..%2fb", "/demo/..%5cbank", "/demo/./x"]
+    "path",
+    [
+        "/demo/../bank/v1/payments",
+        "/demo/%2e%2e/bank/v1",
+        "/demo/a/..%2fb",
+        "/demo/..%5cbank",
+        "/demo/./x",
+        "/demo/internal/reset",
+    ],
 )
 def test_nothing_else_of_the_sandbox_is_reachable(demo: FlaskClient, path: str) -> None:
     assert error_of(demo.get(path))[0] == 404

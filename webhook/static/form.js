@@ -104,8 +104,11 @@ export function finishUnknown() {
 
 // ------------------------------------------------------------------------------------- the page around, if any
 
+const framed = window.parent !== window;
+document.documentElement.classList.toggle("framed", framed);
+
 export function tell(type, more = {}) {
-  if (window.parent !== window) window.parent.postMessage({ source: "remit-pay", type, ...more }, location.origin);
+  if (framed) window.parent.postMessage({ source: "remit-pay", type, ...more }, location.origin);
 }
 
 new ResizeObserver(() => tell("height", { height: document.documentElement.scrollHeight })).observe(document.body);
