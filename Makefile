@@ -22,6 +22,7 @@ demo: setup ## Run everything with demo data (PORT=8000, RESET=1 for fresh data;
 	@exec $(PYTHON) -m remit up --demo --tied $(if $(RESET),--reset)
 
 test: setup ## Run all tests (ARGS="tests/billing -k quote" for some)
+	@deploy/setup.sh browser
 	@$(PYTHON) -m remit train
 	@exec $(PYTHON) -m pytest $(ARGS)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes both environments, and only when their lock files changed: uv, Python >= 3.11 for the service, 3.10 for the bot.
-# Needs nothing but a POSIX shell and any Python 3. Usage: deploy/setup.sh [service] [bot]
+# Needs nothing but a POSIX shell and any Python 3. Usage: deploy/setup.sh [service] [bot] [browser]
 set -eu
 cd "$(dirname "$0")/.."
 VAR=${REMIT_VAR:-var}
@@ -79,6 +79,12 @@ sync_bot() {
     stamp_of bot >"$STAMPS/bot"
 }
 
+sync_browser() { # Debian's chromium, where it may be installed; the browser tests are skipped without one
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium
+}
+
+has_browser() { [ -n "${CHROMIUM:-}" ] || command -v chromium || command -v chromium-browser; } >/dev/null
+
 show() { # title command...: runs it, counting the seconds on a terminal
     title=$1
     shift
@@ -110,7 +116,12 @@ for name in "$@"; do
     case $name in
     service) is_fresh service . || wanted="$wanted service" ;;
     bot) is_fresh bot bot || wanted="$wanted bot" ;;
-    *) fail "deploy/setup.sh knows service and bot, not $name" ;;
+    browser)
+        if ! has_browser && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            (show 'Installing chromium for the browser tests' sync_browser) || echo '  – browser tests are skipped'
+        fi
+        ;;
+    *) fail "deploy/setup.sh knows service, bot and browser, not $name" ;;
     esac
 done
 [ -n "$wanted" ] || exit 0
