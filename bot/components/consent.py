@@ -29,7 +29,7 @@ CONDITIONS = _words("""
 """)
 REFUSALS = _words("""
     no not never none nope nah dont doesnt didnt isnt arent wasnt wont wouldnt cant cannot couldnt shouldnt without
-    stop cancel undo pas non jamais rien
+    stop cancel undo pas non jamais rien désaccord refuse
 """)
 DELAYS = _words("""
     wait hold hang moment minute second sec later tomorrow tonight soon next monday tuesday wednesday thursday friday

@@ -210,7 +210,7 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
             "strength": 4.0,
             "iterations": 80,
             "least_occurrences": 2,
-            "misspelled_copies": 1,
+            "misspelled_copies": 2,
             "weight_of_copies": 0.4,
             "weight_of_short": 2.0,
         }
