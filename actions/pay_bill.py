@@ -34,7 +34,7 @@ from assistant.method_choice import NoSuchMethod, OneOf
 from assistant.outcomes import TRY_AGAIN
 from billing.models import Quote
 from billing.money import Money
-from billing.payment_records import payment_of_quote
+from billing.payment_records import latest_payment, payment_of_quote
 from billing.quotes import last_delivered
 
 REJECT: Events = []  # another rule answers
@@ -49,11 +49,10 @@ class ValidatePaymentForm(Task):
     def answer(self, turn: Turn) -> list[EventType]:
         asked = turn.slot("requested_slot")
         wish = Wish.of(turn)
-        consumed = _consumed(turn) if asked in (None, CONFIRMATION) else None
-        if consumed is not None and asked == CONFIRMATION:
+        if asked is None and _was_paid(turn):
+            wish = Wish(wish.methods)
+        if asked == CONFIRMATION and (consumed := _consumed(turn)):
             return _after_payment_elsewhere(turn, consumed)
-        if consumed is not None:
-            wish = _keep_for_retry(turn, wish, consumed)
         if turn.answered_in_between():
             return ask_again(turn, wish, asked)
         events = self._on_message(turn, wish, asked)
@@ -71,7 +70,7 @@ class ValidatePaymentForm(Task):
             return REJECT
         if said.nothing:
             return _without_news(turn, wish, asked)
-        unchanged = asked == CONFIRMATION and not said.card_typed and _is_as_quoted(said, wish)
+        unchanged = asked == CONFIRMATION and not said.card_typed and _is_as_quoted(turn, said, wish)
         return _as_quoted(turn, wish) if unchanged else take_in(turn, wish, said, asked)
 
 
@@ -82,7 +81,9 @@ def _is_for_another_rule(turn: Turn, wish: Wish, said: Said, asked: str) -> bool
         return not (answers and turn.confidence < SURE)
     if turn.intent != "affirm":
         return False
-    return "quote_id" in turn.pressed or (asked == CONFIRMATION and not said.nothing and _is_as_quoted(said, wish))
+    return "quote_id" in turn.pressed or (
+        asked == CONFIRMATION and not said.nothing and _is_as_quoted(turn, said, wish)
+    )
 
 
 # ------------------------------------------------------------------------------------- what a message can add
@@ -95,7 +96,7 @@ def take_in(turn: Turn, wish: Wish, said: Said, asked: str | None) -> Events:
         return ask_again(turn, wish, asked, *preface, said.problem)
     if said.candidates:
         return ask_which_amount(turn, wish, said.candidates, *preface)
-    wish = said.added_to(wish)
+    wish = said.added_to(wish, turn)
     if isinstance(said.method, OneOf):
         withdraw(turn, "changes_method")
         which = ask_other_method if said.method.instead else ask_which_method
@@ -105,9 +106,9 @@ def take_in(turn: Turn, wish: Wish, said: Said, asked: str | None) -> Events:
     return proceed(turn, wish, *preface)
 
 
-def _is_as_quoted(said: Said, wish: Wish) -> bool:
+def _is_as_quoted(turn: Turn, said: Said, wish: Wish) -> bool:
     """ "Yes, 452.10" and "yes, the visa" are a yes if that is what was read out; anything else is a correction."""
-    changed = said.added_to(wish)
+    changed = said.added_to(wish, turn)
     settled = not said.problem and not said.candidates and not isinstance(said.method, OneOf | NoSuchMethod)
     return settled and (changed.amount, changed.method, changed.new_card) == (wish.amount, wish.method, wish.new_card)
 
@@ -161,7 +162,7 @@ def _yes(turn: Turn, wish: Wish, asked: str) -> Events:
     amounts = choices.get("amounts") or [] if choices else [position.outstanding.minor]
     if len(amounts) == 1 and amounts[0]:
         money = Money(amounts[0], position.outstanding.currency)
-        return proceed(turn, Said(amount=money).added_to(wish))
+        return proceed(turn, Said(amount=money).added_to(wish, turn))
     return ask_again(turn, wish, asked)
 
 
@@ -208,7 +209,9 @@ def ask_again(turn: Turn, wish: Wish, asked: str | None, *preface: str) -> Event
         return ask_which_amount(turn, wish, [Money(minor, currency) for minor in choices["amounts"]], *preface)
     if asked == AMOUNT:
         return ask_amount(turn, wish, *preface)
-    return proceed(turn, wish, *preface)
+    now = wish.as_of(turn)
+    changed = [turn.word("quote_changed")] if now.amount != wish.amount else []
+    return proceed(turn, now, *changed, *preface)
 
 
 def _give_up(turn: Turn, _: Wish) -> Events:
@@ -234,10 +237,13 @@ def _consumed(turn: Turn) -> Quote | None:
     return quote if quote is not None and quote.state == "consumed" else None
 
 
-def _keep_for_retry(turn: Turn, wish: Wish, consumed: Quote) -> Wish:
-    """After a decline the amount stays for another try; what was paid is not proposed again."""
-    payment = payment_of_quote(turn.session, consumed.id)
-    return wish if payment is not None and payment.state in TRY_AGAIN else Wish(wish.methods)
+def _was_paid(turn: Turn) -> bool:
+    """What was kept of an earlier wish stays for another try after a decline; what was paid is not proposed again."""
+    heard = last_delivered(turn.session, turn.principal.sender)
+    payment = latest_payment(turn.session, turn.account_id)
+    if heard is None or heard.delivered_at is None or payment is None:
+        return False
+    return payment.created_at >= heard.delivered_at and payment.state not in TRY_AGAIN
 
 
 def _after_payment_elsewhere(turn: Turn, consumed: Quote) -> Events:

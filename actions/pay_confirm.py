@@ -62,9 +62,9 @@ def after_payment(turn: Turn, payment: Payment, *preface: str) -> Events:
     After a decline the amount and the card are kept for another try; `last_messages` is what `repeat` says again.
     """
     turn.outcome(payment, *preface)
-    kept = {}
+    kept: dict[str, object] = {}
     if payment.state in TRY_AGAIN:
-        kept = {"payment_amount": str(payment.amount_minor)}
+        kept = {"payment_amount": str(payment.amount_minor), "payment_whole": turn.slot("payment_whole")}
         if payment.method_id is not None:
             kept["payment_method"] = str(payment.method_id)
     return [SessionStarted(), *set_slots(last_messages=turn.messages, **kept), listen()]
@@ -74,7 +74,8 @@ def wish_of(turn: Turn, quote: Quote) -> Wish:
     """The terms of a quote, to be offered again. A method that is gone meanwhile is asked for."""
     methods = usable_methods(turn.session, turn.account_id)
     method = next((m for m in methods if m.id == quote.method_id), None)
-    return Wish(methods, quote.amount, method, quote.method_id is None, quote.invoice_id)
+    whole = bool(turn.slot("payment_whole")) and turn.slot("payment_amount") == str(quote.amount_minor)
+    return Wish(methods, quote.amount, method, quote.method_id is None, quote.invoice_id, whole)
 
 
 def _meant(turn: Turn) -> Quote | None:
@@ -104,12 +105,18 @@ def _read_out_present(turn: Turn, quote: Quote, state: str) -> Events:
     present = open_quote(turn.session, turn.account_id, turn.now)
     if present is not None and present.id != quote.id:
         return _again(turn, present, "quote_replaced")
-    return _nothing_to_confirm(turn) if state == "void" else _again(turn, quote, "quote_expired")
+    if state == "void":
+        return _nothing_to_confirm(turn)
+    return _again(turn, quote, "quote_expired" if quote.expires_at <= turn.now else "quote_changed")
 
 
-def _again(turn: Turn, quote: Quote, *preface: str) -> Events:
+def _again(turn: Turn, quote: Quote, preface: str | None = None) -> Events:
     """Reads out a new quote of the same terms, and puts the form back where it waits for a yes."""
-    events = proceed(turn, wish_of(turn, quote), *(turn.word(key) for key in preface))
+    before = wish_of(turn, quote)
+    wish = before.as_of(turn)
+    if wish.amount != before.amount:
+        preface = "quote_changed"
+    events = proceed(turn, wish, *([turn.word(preface)] if preface else []))
     waits = any(event.get("name") == "requested_slot" and event.get("value") for event in events)
     return [ActiveLoop(FORM), *events, listen()] if waits else events
 

@@ -43,8 +43,8 @@ def ask(wish: Wish, slot: str, choices: dict[str, Any] | None = None) -> Events:
 
 def end(**kept: object) -> Events:
     """Closes the form. What is not kept is forgotten."""
-    slots = {AMOUNT: None, METHOD: None, "payment_invoice": None, "choices": None, "requested_slot": None} | kept
-    return [*set_slots(**slots), ActiveLoop(None), listen()]
+    forgotten = dict.fromkeys((AMOUNT, METHOD, "payment_invoice", "payment_whole", "choices", "requested_slot"))
+    return [*set_slots(**(forgotten | kept)), ActiveLoop(None), listen()]
 
 
 def refuse_second(turn: Turn, payment_id: int) -> Events:

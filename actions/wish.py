@@ -26,13 +26,17 @@ CARD_MARKER = "⟦card⟧"  # what assistant.redact leaves in place of a card nu
 
 @dataclass(frozen=True)
 class Wish:
-    """`invoice_id`: the one invoice that goes first. `methods`: what the account has saved, in the order shown."""
+    """`invoice_id`: the one invoice that goes first. `methods`: what the account has saved, in the order shown.
+
+    `whole`: the amount is all that is owed; should that change before the yes, the amount goes along.
+    """
 
     methods: Sequence[PaymentMethod]
     amount: Money | None = None
     method: PaymentMethod | None = None
     new_card: bool = False
     invoice_id: int | None = None
+    whole: bool = False
 
     @classmethod
     def of(cls, turn: Turn) -> Wish:
@@ -46,6 +50,7 @@ class Wish:
             method=next((m for m in methods if str(m.id) == method), None),
             new_card=method == NEW,
             invoice_id=int(invoice) if invoice else None,
+            whole=bool(turn.slot("payment_whole")),
         )
 
     def slots(self) -> list[EventType]:
@@ -53,7 +58,14 @@ class Wish:
             payment_amount=str(self.amount.minor) if self.amount is not None else None,
             payment_method=str(self.method.id) if self.method is not None else NEW if self.new_card else None,
             payment_invoice=str(self.invoice_id) if self.invoice_id is not None else None,
+            payment_whole=self.whole or None,
         )
+
+    def as_of(self, turn: Turn) -> Wish:
+        """The same wish on what is owed now: somebody may have paid a part of it, or a new invoice may have come."""
+        if not self.whole or self.amount is None:
+            return self
+        return replace(self, amount=turn.position().outstanding or None)
 
     def with_method(self, method: PaymentMethod | None, *, new_card: bool = False) -> Wish:
         return replace(self, method=method, new_card=new_card)
@@ -78,9 +90,10 @@ class Said:
     def names_method(self) -> bool:
         return not isinstance(self.method, NoMethod)
 
-    def added_to(self, wish: Wish) -> Wish:
+    def added_to(self, wish: Wish, turn: Turn) -> Wish:
         if self.amount is not None:
-            wish = replace(wish, amount=self.amount, invoice_id=self.invoice_id)
+            whole = self.invoice_id is None and self.amount == turn.position().outstanding
+            wish = replace(wish, amount=self.amount, invoice_id=self.invoice_id, whole=whole)
         if isinstance(self.method, Chosen):
             wish = wish.with_method(self.method.method)
         if isinstance(self.method, NewCard) or self.card_typed:

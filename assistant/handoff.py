@@ -11,8 +11,12 @@ from sqlalchemy.orm import Session
 
 from assistant.identity import Principal
 from assistant.models import Ticket
+from assistant.wording import say
 from billing import notices
+from billing.accounts import get_account
 from billing.config import Settings
+
+STAFF_LANGUAGE = "en"
 
 
 def open_ticket(
@@ -40,14 +44,21 @@ def open_ticket(
     )
     session.add(ticket)
     session.flush()
-    # The letter finds its ticket by account and moment: both rows are written with the same `now`.
+    account = get_account(session, principal.account_id)
     notices.queue(
         session,
-        account_id=principal.account_id,
+        account_id=account.id,
         payment_id=None,
         kind="handoff",
         recipient=settings.handoff_email,
-        language="en",
+        language=STAFF_LANGUAGE,
         now=now,
+        detail={
+            "ticket": str(ticket.id),
+            "account": account.number,
+            "customer": account.name,
+            "reason": say(f"ticket_reason_{reason}", STAFF_LANGUAGE, "email"),
+            "channel": principal.channel,
+        },
     )
     return ticket, True

@@ -284,6 +284,13 @@ def test_a_new_amount_after_the_link_gets_a_new_link(people: People, maya: Accou
     assert quote_of(context, maya).amount_minor == 6000
 
 
+def test_after_a_payment_on_the_page_a_new_one_begins_afresh(people: People, maya: Account, context: Context) -> None:
+    bot = people.talk(maya)
+    bot.say("pay 50 with a new card", "add_card")
+    pay(context, maya, "60.00")  # the page made a quote of its own
+    assert "How would you like to pay $10.00?" in bot.say("pay 10", "pay").text
+
+
 def test_a_saved_card_after_the_link_is_quoted(people: People, maya: Account) -> None:
     bot = people.talk(maya)
     bot.say("pay 50 with a new card", "add_card")

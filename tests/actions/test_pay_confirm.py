@@ -216,6 +216,37 @@ def test_invoices_that_changed_since_are_quoted_anew(
     assert not gateway.calls
 
 
+def test_all_that_is_owed_follows_what_is_owed(
+    people: People, maya: Account, context: Context, gateway: FakeGateway
+) -> None:
+    bot = at_quote(people, maya)
+    other = at_quote(people, maya, "pay 200 with the mastercard")
+    other.say("yes", "affirm")
+    told = bot.say("yes", "affirm")
+    assert told.text.startswith("Something on your account has changed since, so I ask again.")
+    assert "$252.10 to your Visa ending 4242" in told.text
+    assert "was paid" in bot.say("yes", "affirm").text
+    assert [str(p.captured) for p in gateway.charges()] == ["200.00 CAD", "252.10 CAD"]
+
+
+def test_a_number_of_ones_own_stays_what_it_was(
+    people: People, maya: Account, context: Context, gateway: FakeGateway
+) -> None:
+    bot = at_quote(people, maya, "pay 400 with visa 4242")
+    other = at_quote(people, maya, "pay 200 with the mastercard")
+    other.say("yes", "affirm")
+    told = bot.say("yes", "affirm")
+    assert "$400.00 to your Visa ending 4242" in told.text
+    assert "$147.90 of it is more than you owe" in told.text
+
+
+def test_nothing_is_left_to_pay_when_somebody_else_was_quicker(people: People, maya: Account) -> None:
+    bot = at_quote(people, maya)
+    at_quote(people, maya, "pay it all with the mastercard").say("yes", "affirm")
+    assert "there is nothing to pay" in bot.say("yes", "affirm").text
+    assert bot.loop is None
+
+
 def test_a_card_that_was_removed_since_is_asked_for(
     people: People, maya: Account, context: Context, gateway: FakeGateway
 ) -> None:

@@ -217,6 +217,8 @@ def test_a_ticket_carries_the_state_and_is_opened_once(people: People, maya: Acc
     assert ticket.state["waiting_for"] == "payment_confirmation"
     assert ticket.state["said"][0] == {"by": "user", "text": "pay 50 with the mastercard"}
     assert (notice.kind, notice.recipient) == ("handoff", context.settings.handoff_email)
+    assert notice.detail["ticket"] == str(ticket.id)
+    assert notice.detail["reason"] == "wants to talk to a person"
     assert "already, under ticket" in bot.say("a person!", "human").messages[0]["text"]
 
 
