@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -172,3 +172,18 @@ def _principal(found: ChatSession | None, now: datetime) -> Principal:
 def _hashed(token: str) -> str:
     """Enough for a token of 256 random bits: there is nothing to guess, so nothing to slow down."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def open_conversations(session: Session, sender: str, now: datetime) -> list[ChatSession]:
+    """The conversation `sender`, and the others that the same person has open for the same account: a second tab."""
+    known = session.get(ChatSession, sender)
+    if known is None:
+        return []
+    same_person = (ChatSession.account_id == known.account_id, ChatSession.portal_user_id == known.portal_user_id)
+    return list(
+        session.scalars(
+            select(ChatSession)
+            .where(*same_person, or_(ChatSession.sender == sender, ChatSession.expires_at > now))
+            .order_by(ChatSession.sender)  # one order of the locks that a push takes
+        )
+    )

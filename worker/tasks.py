@@ -9,7 +9,7 @@ from procrastinate import Blueprint, JobContext, RetryStrategy
 
 from assistant.delivery import email
 from assistant.delivery.push import push
-from assistant.models import ChatSession
+from assistant.identity import open_conversations
 from assistant.outcomes import outcome_message
 from billing import inbox, quotes, reconcile, refunds
 from billing.config import get_settings
@@ -47,7 +47,7 @@ def send_notice(job: JobContext, notice_id: int) -> None:
 
 @tasks.task(name="announce_payment")
 def announce_payment(payment_id: int, state: str) -> None:
-    """Tells the conversation that started a payment what became of it, once per state.
+    """Tells the person who started a payment what became of it, once per state in each conversation they have open.
 
     `state` is what was settled, or `present` for whatever it is now: deferred by a turn that lost its answer.
     A state that has passed meanwhile is not told any more: the newer one has a job of its own.
@@ -55,12 +55,12 @@ def announce_payment(payment_id: int, state: str) -> None:
     now = context().now()
     with context().sessions.begin() as session:
         payment = get_payment(session, payment_id)
-        chat = session.get(ChatSession, payment.sender) if payment.sender is not None else None
         undecided = state == "present" and payment.state in (SUBMITTING, UNKNOWN)
-        if chat is None or undecided or state not in ("present", payment.state):
+        if payment.sender is None or undecided or state not in ("present", payment.state):
             return
-        message = outcome_message(session, payment, chat.language, chat.channel, now)
-        push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
+        for chat in open_conversations(session, payment.sender, now):
+            message = outcome_message(session, payment, chat.language, chat.channel, now)
+            push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
 
 
 @tasks.periodic(cron="* * * * * */5")

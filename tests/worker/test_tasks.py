@@ -1,0 +1,122 @@
+"""The jobs, called as the worker calls them: twice, late, and in the wrong order."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from assistant.models import ChatEvent, ChatSession
+from billing.context import Context
+from billing.database import SessionFactory
+from billing.models import Account, Payment, PaymentMethod, PortalUser
+from tests.billing.builders import NOW, Clock, a_context, a_user, an_account, an_invoice, pay
+from tests.support.fake_gateway import FakeGateway
+from worker import tasks
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def context(sessions: SessionFactory, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Context:
+    context = a_context(sessions, gateway, now=Clock())
+    monkeypatch.setattr(tasks, "context", lambda: context)
+    return context
+
+
+@pytest.fixture
+def account(sessions: SessionFactory) -> Account:
+    with sessions.begin() as session:
+        account = an_account(session)
+        a_user(session, account)
+        an_invoice(session, account, "60.00")
+    return account
+
+
+def a_conversation(context: Context, account: Account, sender: str, *, user: int = 0, minutes: int = 30) -> None:
+    with context.sessions.begin() as session:
+        users = session.scalars(
+            select(PortalUser).where(PortalUser.account_id == account.id).order_by(PortalUser.position)
+        ).all()
+        session.add(
+            ChatSession(
+                sender=sender,
+                token_hash=secrets.token_hex(16),
+                portal_jti=secrets.token_hex(16),
+                account_id=account.id,
+                portal_user_id=users[user].id,
+                channel="chat",
+                language="en",
+                created_at=NOW,
+                last_seen_at=NOW,
+                expires_at=NOW + timedelta(minutes=minutes),
+            )
+        )
+
+
+def a_pending_payment(context: Context, account: Account, gateway: FakeGateway) -> Payment:
+    with context.sessions() as session:
+        tokens = session.scalars(select(PaymentMethod.gateway_reference)).all()
+    gateway.behaviours |= dict.fromkeys(tokens, "processing")
+    return pay(context, account)
+
+
+def told(context: Context) -> list[tuple[str, str]]:
+    with context.sessions() as session:
+        events = session.scalars(select(ChatEvent).order_by(ChatEvent.id)).all()
+    return [(event.sender, event.payload["card"]["state"]) for event in events]
+
+
+def test_an_outcome_is_told_once_however_often_the_job_runs(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    a_conversation(context, account, "sender-1")
+    payment = a_pending_payment(context, account, gateway)
+    for _ in range(3):
+        tasks.announce_payment(payment.id, "processing")
+    assert told(context) == [("sender-1", "processing")]
+
+
+def test_a_state_that_has_passed_is_not_told_any_more(context: Context, account: Account, gateway: FakeGateway) -> None:
+    a_conversation(context, account, "sender-1")
+    payment = a_pending_payment(context, account, gateway)
+    tasks.announce_payment(payment.id, "succeeded")
+    assert told(context) == []
+
+
+def test_the_second_tab_of_the_same_person_hears_it_too_and_nobody_else_does(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    a_conversation(context, account, "sender-1", minutes=-1)  # where it was started: told in any case, for the history
+    a_conversation(context, account, "sender-2")
+    a_conversation(context, account, "sender-3", minutes=-1)  # long closed
+    a_conversation(context, account, "sender-4", user=1)  # a colleague
+    payment = a_pending_payment(context, account, gateway)
+    tasks.announce_payment(payment.id, "present")
+    assert told(context) == [("sender-1", "processing"), ("sender-2", "processing")]
+
+
+def test_a_payment_without_a_conversation_is_told_by_letter_alone(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    payment = a_pending_payment(context, account, gateway)
+    tasks.announce_payment(payment.id, "processing")
+    assert told(context) == []
+
+
+def test_the_sweep_closes_what_nobody_answered_in_time(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    payment = a_pending_payment(context, account, gateway)
+    gateway.decide("pay_1", "succeeded")
+    assert isinstance(context.now, Clock)
+    context.now.forward(minutes=3)
+    tasks.reconcile_due(timestamp=0)
+    tasks.expire_quotes(timestamp=0)
+    with context.sessions() as session:
+        assert session.get_one(Payment, payment.id).state == "succeeded"
