@@ -55,7 +55,6 @@ class Thresholds:
     others: float
     affirm: float
     affirm_margin: float
-    pay: float
 
 
 class IntentModel:
@@ -107,8 +106,7 @@ class IntentModel:
                 return Reading(instead, confidence, ranking)
             if confidence < self.thresholds.affirm or confidence - second < self.thresholds.affirm_margin:
                 return Reading(FALLBACK, 1.0 - confidence, ranking)
-        least = self.thresholds.pay if best == "pay" else self.thresholds.others
-        if confidence < least:
+        if confidence < self.thresholds.others:
             return Reading(FALLBACK, 1.0 - confidence, ranking)
         return Reading(best, confidence, ranking)
 
@@ -188,7 +186,6 @@ def thresholds_of(config: dict[str, Any]) -> Thresholds:
         others=float(config["threshold"]),
         affirm=float(config["affirm_threshold"]),
         affirm_margin=float(config["affirm_margin"]),
-        pay=float(config["pay_threshold"]),
     )
 
 
@@ -203,7 +200,6 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
         """Chosen by cross-validation on our own examples (see docs/facts-rasa.md)."""
         return {
             "threshold": 0.4,
-            "pay_threshold": 0.45,
             "affirm_threshold": 0.7,
             "affirm_margin": 0.3,
             "scale": 2.0,
