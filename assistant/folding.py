@@ -46,7 +46,7 @@ def _fold_character(character: str) -> str:  # noqa: PLR0911  a return a kind of
     category = unicodedata.category(character)
     if category in ("Cf", "Mn", "Me"):  # zero-width, bidi, soft hyphen; accents, emoji variation and keycap
         return ""
-    if category in ("Nd", "Lo"):  # digits of any script, and numerals written as letters (四)
+    if category in ("Nd", "Nl", "No", "Lo"):  # digits of any script, also in circles, and letters for numbers (四, 〇)
         value = unicodedata.numeric(character, -1)
         if value in range(10):
             return str(int(value))

@@ -14,14 +14,14 @@ from assistant.redact.runs import Run, capacity_of
 from assistant.redact.words import Kind
 
 KEPT_DIGITS = 8  # of a card number whose rest comes in another message
-_PHONE = re.compile(r"1?(?!37|96)[2-9][0-8][0-9][2-9][0-9]{6}")  # North American; 37x and 96x are not given out
+PHONE = re.compile(r"1?(?!37|96)[2-9][0-8][0-9][2-9][0-9]{6}")  # North American; 37x and 96x are not given out
 LONGEST_CAPACITY = 5 * LONGEST  # of words ("four hundred forty-four"); only to spare work
 GROUP = 4
 _FOURS = (4, 8, 12, 16)
 _FOUR_TEN = (4, 10)  # American Express, Diners Club
 LAST_OF_FOUR_TEN = 6
 _TYPED_WHOLE = (15, 16)  # digits: what is no card number of another length by chance
-_TYPED_HALF = {12: "23456", 10: "3"}  # digits of a bare numeral that ends where a group of a card number ends
+_HALF = re.compile(r"[23456][0-9]{11}|37[0-9]{8}")  # alone in a message, and it ends where a group of digits ends
 
 
 def looks_like_card(run: Run, label: Label, *, alone: bool) -> bool:
@@ -32,7 +32,7 @@ def looks_like_card(run: Run, label: Label, *, alone: bool) -> bool:
     """
     if label.foreign or run.capacity > LONGEST_CAPACITY:
         return False
-    pieces = [digits for digits, _ in Reader(run.parts).plainest()]
+    pieces = Reader(run.parts).pieces()
     digits = "".join(pieces)
     lengths = lengths_of(digits[:PREFIX_LENGTH])
     if label.kind == "card" and SHORTEST <= len(digits) <= LONGEST:
@@ -42,14 +42,14 @@ def looks_like_card(run: Run, label: Label, *, alone: bool) -> bool:
     if label.kind == "card" or _grouped(pieces):
         return True
     if run.spoken or set(map(len, pieces)) == {1}:
-        return not _PHONE.fullmatch(digits)
+        return not PHONE.fullmatch(digits)
     return len(pieces) == 1 and _bare(digits, alone=alone)
 
 
 def _bare(digits: str, *, alone: bool) -> bool:
     if len(digits) >= SHORTEST:
         return len(digits) in _TYPED_WHOLE and len(digits) in lengths_of(digits[:PREFIX_LENGTH])
-    return alone and digits[0] in _TYPED_HALF.get(len(digits), "") and not _PHONE.fullmatch(digits)
+    return alone and _HALF.fullmatch(digits) is not None
 
 
 def _grouped(pieces: Sequence[str]) -> bool:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assistant.folding import fold
-from assistant.redact.beginnings import KEPT_DIGITS, kept_until, looks_like_card
+from assistant.redact.beginnings import GROUP, KEPT_DIGITS, PHONE, kept_until, looks_like_card
 from assistant.redact.cards import card_windows
-from assistant.redact.codes import Beside
+from assistant.redact.codes import Beside, is_money
 from assistant.redact.labels import NO_LABEL, label_of
 from assistant.redact.luhn import SHORTEST
-from assistant.redact.runs import Run, find_runs, has_number, tokenize
-from assistant.redact.words import ALONE_WITH, CARD, CODE, EXPIRY, SILENT
+from assistant.redact.others import Others
+from assistant.redact.readings import digits_of
+from assistant.redact.runs import MOST_WORDS_BETWEEN, Run, find_runs, has_number, make_run, tokenize
+from assistant.redact.words import ALONE_WITH, CARD, CODE, EXPIRY, SILENT, Kind
 
 Removal = tuple[int, int, str]  # a place in the folded message, the place after it, a marker
 
@@ -21,20 +23,9 @@ TAIL_CHARS = 200  # of earlier messages: two card numbers, or one in words
 
 LONGEST_PHONE = 15  # digits after a "+" (ITU-T E.164)
 SHORTEST_REST = 3  # digits that complete a number whose beginning was cut
-SHORTEST_NEXT = 4  # digits that continue one whose beginning was short enough to stay
-CODE_DIGITS = 3
+SHORTEST_CODE = 3
 _LOOKALIKES = str.maketrans("оοøіι", "oooii")  # Cyrillic and Greek letters that look like the ones for 0 and 1
 _CUT = re.compile(rf"[0-9a-z]{CARD}")
-_SEVERAL = re.compile(  # several numerals that are no part of a card number: phones, dates, sums, times
-    r"""(?<![0-9]) (?<![0-9][/.,:-]) (?:
-        (?: 1[ .-]? )? \(? [2-9][0-9]{2} \)? [ .-]{1,2} [2-9][0-9]{2} [ .-] [0-9]{4}
-      | (?:19|20)[0-9]{2} [/.-] (?:0?[1-9]|1[0-2]) [/.-] (?:0?[1-9]|[12][0-9]|3[01])
-      | (?:0?[1-9]|[12][0-9]|3[01]) [/.-] (?:0?[1-9]|[12][0-9]|3[01]) [/.-] (?:20)?[0-9]{2}
-      | [0-9]{1,6} (?: [, ][0-9]{3} ){0,2} [.,][0-9]{2}
-      | [0-2]?[0-9] : [0-5][0-9] (?: :[0-5][0-9] )?
-    ) (?! [/.,:-]? [0-9] )""",
-    re.VERBOSE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +51,8 @@ def redact(text: str, before: str = "") -> Redaction:
     done = 0
     for start, end, marker in sorted(message.removals()):
         first, last = folded.span(start, end)
+        if end < len(plain):  # what is invisible behind it goes with it
+            last = max(last, folded.origin[end])
         if first >= done:
             pieces += (text[done:first], marker)
         done = max(done, last)
@@ -70,10 +63,6 @@ def _plain(folded: str) -> str:
     return folded if folded.isascii() else folded.translate(_LOOKALIKES)
 
 
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found[0])
-
-
 class _Message:
     """A folded message behind the ones before it. Places and indices count from the beginning of those."""
 
@@ -81,13 +70,16 @@ class _Message:
         self.text, self.place = (f"{before}\n{plain}", len(before) + 1) if before else (plain, 0)
         self.tokens = tokenize(self.text)
         self.first = next((at for at, token in enumerate(self.tokens) if token.start >= self.place), 0)
-        runs = [(run, run.since(self.place)) for run in find_runs(self.text, self.tokens) if run.end > self.place]
-        self.runs = [(run, own) for run, own in runs if own]
+        runs = find_runs(self.text, self.tokens)
+        self.runs = [(run, own) for run in runs if run.end > self.place and (own := run.since(self.place))]
+        self.earlier = [run for run in runs if run.end < self.place]
         self.previous = before.rsplit("\n", 1)[-1]
+        self.is_number = len(self.runs) == 1 and self._is_only(self.runs[0][1])
 
     def removals(self) -> Iterator[Removal]:
-        cards = [card for run, own in self.runs if (card := self._card_in(run, own))]
-        others = [own for _, own in self.runs if not any(start <= own.start < end for start, end in cards)]
+        judged = [(own, self._card_in(run, own)) for run, own in self.runs]
+        cards = [card for _, card in judged if card]
+        others = [own for own, card in judged if not card]
         marked = [token.end for token in self.tokens[self.first :] if token.text == CARD]
         after_card = CARD in self.previous
         beside = Beside(self.text, self.tokens, others)
@@ -96,58 +88,81 @@ class _Message:
         if cards or marked or after_card:
             found += [(start, end, EXPIRY) for start, end in beside.expiries()]
         if cards or marked:
-            found += [(start, end, CODE) for start, end in beside.bare_codes(min([end for _, end in cards] + marked))]
-        elif after_card and len(others) == 1 and self._is_alone(others[0]):
+            named = {start for start, _, _ in found}
+            place = min([end for _, end in cards] + marked)
+            found += [(start, end, CODE) for start, end in beside.bare_codes(place) if start not in named]
+        elif after_card and others and self.is_number:
             found += self._alone_after_card(others[0], beside)
         return ((start - self.place, end - self.place, marker) for start, end, marker in found if start >= self.place)
 
     def _alone_after_card(self, run: Run, beside: Beside) -> list[Removal]:
         """A message that is one number, after a message that a card number was taken out of."""
-        if _CUT.search(self.previous) and SHORTEST_REST <= run.capacity < SHORTEST:
-            return [(run.start, run.end, CARD)]
+        if is_money(self.text, self.tokens, run) or Others(self.text, run).account_for(run.parts):
+            return []
         if beside.is_expiry(run):
             return [(run.start, run.end, EXPIRY)]
-        return [(run.start, run.end, CODE)] if beside.is_code(run) and run.capacity == CODE_DIGITS else []
+        if _CUT.search(self.previous) and SHORTEST_REST <= digits_of(run) < SHORTEST:
+            return [(run.start, run.end, CARD)]
+        return [(run.start, run.end, CODE)] if beside.is_code(run) and run.capacity == SHORTEST_CODE else []
 
     def _card_in(self, run: Run, own: Run) -> tuple[int, int] | None:
         """What has to go of a run because of a card number. `own` is the part of it in this message."""
         label = label_of(self.text, self.tokens, own, self.first)
-        if run is not own and not label.foreign and self._continues(run, own):
+        if not label.foreign and self._continues(run, own):
             return own.start, own.end
         phone = self.text[own.start - 1 : own.start] == "+" and own.capacity <= LONGEST_PHONE
         if own.capacity >= SHORTEST and not phone and not label.certain and self._holds_card(own):
             return own.start, own.end
-        if phone or own.capacity <= KEPT_DIGITS or not looks_like_card(own, label, alone=self._is_alone(own)):
+        if phone or own.capacity <= KEPT_DIGITS or not looks_like_card(own, label, alone=self.is_number):
             return None
         return (own.start if own.capacity >= SHORTEST else kept_until(own, KEPT_DIGITS)), own.end
 
     def _holds_card(self, run: Run, place: int = 0) -> bool:
-        """Whether a card number stands in a run, not merely in a row of dates and phone numbers, and ends behind a
-        place."""
-        shown = ""
+        """Whether a card number stands in a run that begins before a place and ends behind it (if one is given)."""
+        others = None
         for first, after in card_windows(run):
             parts = [part for part in run.parts[first:after] if part.kind not in SILENT]
-            if parts[-1].start < place:
-                continue
-            start = max(0, run.start - 2)
-            shown = shown or _SEVERAL.sub(_blank, self.text[start : run.end + 2])
-            if any(shown[part.start - start] != " " for part in parts):
-                return True
+            if not place or parts[0].start < place <= parts[-1].start:
+                others = others or Others(self.text, run)
+                if not others.account_for(parts):
+                    return True
         return False
 
     def _continues(self, run: Run, own: Run) -> bool:
-        """Whether a card number that earlier messages began goes on in this one."""
-        if label_of(self.text, self.tokens, run).foreign:
+        """Whether a card number that an earlier message began goes on in this one."""
+        begun = self._begun(run, own)
+        if begun is None or any(
+            is_money(self.text, self.tokens, half) or Others(self.text, half).account_for(half.parts)
+            for half in (begun, own)
+        ):
             return False
-        if run.capacity >= SHORTEST and self._holds_card(run, self.place):
+        between = [part for part in run.parts if begun.end <= part.start < own.start]
+        whole = make_run([*begun.parts, *between, *own.parts])
+        if whole.large or label_of(self.text, self.tokens, begun).foreign:
+            return False
+        phone = PHONE.fullmatch("".join(begun.numerals)) is not None
+        if own.capacity > (GROUP if phone else 0) and self._holds_card(whole, self.place):
             return True
-        last_line = run.since(self.place - 1 - len(self.previous))
-        began = last_line.capacity - own.capacity if last_line else 0
-        if last_line is None or began < KEPT_DIGITS or own.capacity < SHORTEST_NEXT:
+        if run is own or own.capacity < GROUP or "\n" in self.text[begun.start : begun.end]:
             return False
-        return looks_like_card(last_line, NO_LABEL, alone=False)
+        return digits_of(begun) >= KEPT_DIGITS and looks_like_card(whole, NO_LABEL, alone=False)
 
-    def _is_alone(self, run: Run) -> bool:
-        """Whether a message is nothing but a number."""
-        first, last = run.parts[0].token, run.parts[-1].token
-        return all(token.text in ALONE_WITH for token in (*self.tokens[self.first : first], *self.tokens[last + 1 :]))
+    def _begun(self, run: Run, own: Run) -> Run | None:
+        """What may be the beginning of a number: the last numbers of the last message that has any; or of several
+        messages, if each is a group of four digits."""
+        if run is own:
+            if not self.earlier or own is not self.runs[0][1] or own.parts[0].token > self.first + MOST_WORDS_BETWEEN:
+                return None
+            run = self.earlier[-1]
+        parts = [part for part in run.parts if part.start < self.place]
+        while parts[-1].kind in SILENT:
+            parts.pop()
+        if not all(part.kind is Kind.DIGITS and len(part.text) == GROUP for part in parts):
+            line = self.text.rfind("\n", 0, parts[-1].start)
+            parts = [part for part in parts if part.start > line]
+        return make_run(parts)
+
+    def _is_only(self, run: Run) -> bool:
+        """Whether the message is nothing but a number."""
+        words = (*self.tokens[self.first : run.parts[0].token], *self.tokens[run.parts[-1].token + 1 :])
+        return all(token.text in ALONE_WITH for token in words)

@@ -48,11 +48,6 @@ class Beside:
             if found:
                 yield found
 
-    def ends_with_label(self) -> bool:
-        """Whether the text ends like "my cvv is"."""
-        return any(all(token.text in BESIDE_CODES for token in self.tokens[after:])
-                   for _, after in self._labels(CODE_WORDS))  # fmt: skip
-
     def _labels(self, known: frozenset[str]) -> Iterator[tuple[int, int]]:
         """The first token of each label, and the one after it."""
         for index, token in enumerate(self.tokens):
@@ -95,7 +90,7 @@ class Beside:
         if self.is_code(tail):
             return tail.start, tail.end
         first = tail.parts[0]
-        if first.kind is Kind.DIGITS and len(first.text) in CODE_DIGITS and not self._is_money(tail):
+        if first.kind is Kind.DIGITS and len(first.text) in CODE_DIGITS and not is_money(self.text, self.tokens, tail):
             return tail.start, tail.end if tail.capacity <= LONGEST_WITH_EXPIRY else first.end
         return None
 
@@ -133,7 +128,7 @@ class Beside:
 
     def is_code(self, run: Run) -> bool:
         """Three or four digits, and no money."""
-        if self._is_money(run):
+        if is_money(self.text, self.tokens, run):
             return False
         return run.capacity in CODE_DIGITS or (run.spoken and CODE_DIGITS[0] <= run.capacity <= LONGEST_SPOKEN)
 
@@ -141,9 +136,11 @@ class Beside:
         written = self.text[run.start : run.end]
         return bool(_DATE.fullmatch(written) or _BARE_DATE.fullmatch(written))
 
-    def _is_money(self, run: Run) -> bool:
-        before = self.text[max(0, run.start - 3) : run.start].rstrip()[-1:]
-        after = self.text[run.end : run.end + 3].lstrip()[:1]
-        following = run.parts[-1].token + 1
-        named = following < len(self.tokens) and self.tokens[following].text in MONEY_WORDS
-        return named or before in _SIGNS or after in _SIGNS
+
+def is_money(text: str, tokens: Sequence[Token], run: Run) -> bool:
+    """Whether a currency stands beside a number."""
+    before = text[max(0, run.start - 3) : run.start].rstrip()[-1:]
+    after = text[run.end : run.end + 3].lstrip()[:1]
+    following = run.parts[-1].token + 1
+    named = following < len(tokens) and tokens[following].text in MONEY_WORDS
+    return named or before in _SIGNS or after in _SIGNS

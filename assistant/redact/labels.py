@@ -16,7 +16,8 @@ _JOINTS = ("", "-", "_", "#", "-#")  # "INV-1001", "A35667690266"
 class Label:
     """`kind`: what the nearest word that names something names: "card", "device", "document", "other", or "" for none.
 
-    `named`: beyond doubt, because of "number", "no" or "#" or because the number hangs on it ("INV-4…").
+    `named`: beyond doubt, because of "number", "no" or "#", because the number hangs on it ("INV-4…"), or in a list
+    ("invoices 1002, 1003").
     """
 
     kind: str = ""
@@ -47,6 +48,7 @@ def label_of(text: str, tokens: Sequence[Token], run: Run, first: int = 0) -> La
 def _before(text: str, tokens: Sequence[Token], run: Run, first: int) -> Label | None:
     last = run.parts[0].token - 1
     named, unknown = text[max(0, run.start - 1) : run.start] == "#", False
+    listed = "," in text[run.parts[0].end : run.parts[0].end + 2]
     for index in range(last, max(first - 1, last - REACH_BEFORE), -1):
         word = tokens[index].text
         if tokens[index].kind != "word":
@@ -56,7 +58,7 @@ def _before(text: str, tokens: Sequence[Token], run: Run, first: int) -> Label |
         if kind == "card":
             return None if unknown else Label(kind)
         if kind or (hangs and (len(word) == 1 or word not in BESIDE)):
-            return Label(kind or "other", named or hangs)
+            return Label(kind or "other", named or hangs or (listed and word.endswith("s")))
         named = named or word in NUMBER_WORDS
         unknown = unknown or word not in BESIDE
     return None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from assistant.redact.luhn import LONGEST, SHORTEST, is_card_number
-from assistant.redact.runs import Part
+from assistant.redact.runs import Part, Run
 from assistant.redact.words import SILENT, Kind
 
 Reading = tuple[str, int]  # some digits, and the index of the part after them
@@ -28,7 +28,7 @@ class Reader:
         self.count = len(parts)
         kinds = {part.kind for part in parts}
         self.only_numerals = kinds == {Kind.DIGITS}
-        self.large = Kind.HUNDRED in kinds or Kind.THOUSAND in kinds
+        self.large = not kinds.isdisjoint((Kind.HUNDRED, Kind.THOUSAND))
         self.times = Kind.TIMES in kinds
         self.order = Kind.ORDER in kinds
 
@@ -62,15 +62,14 @@ class Reader:
             found.append(("", at + 1))  # "the first four"
         return found or [("", at + 1)]  # "hundred" with nothing before it
 
-    def plainest(self) -> list[tuple[str, int]]:
-        """The reading that takes the most parts at a time: its pieces of digits, each with the index of its part."""
-        pieces: list[tuple[str, int]] = []
+    def pieces(self) -> list[str]:
+        """The digits of the plainest reading, the one that takes the most parts at a time."""
+        pieces: list[str] = []
         at = 0
         while at < self.count:
-            digits, after = max(self.readings(at), key=lambda reading: (reading[1], len(reading[0])))
+            digits, at = max(self.readings(at), key=lambda reading: (reading[1], len(reading[0])))
             if digits:
-                pieces.append((digits, at))
-            at = after
+                pieces.append(digits)
         return pieces
 
     def _repeated(self, at: int) -> list[Reading]:
@@ -152,6 +151,11 @@ class Reader:
         if value == TEN and unit.kind is Kind.UNIT and unit.value in (7, 8, 9):
             found.append((base + TEN + unit.value, at + 2))
         return found
+
+
+def digits_of(run: Run) -> int:
+    """How many digits a run most plainly means."""
+    return len("".join(Reader(run.parts).pieces()))
 
 
 def _numeral(text: str, at: int) -> list[Reading]:

@@ -16,7 +16,8 @@ SHORTEST_GLUED = 6  # letters: "sixsix"
 
 _TOKEN = re.compile(
     r"(?P<marker>⟦(?:card|code|expiry)⟧)"
-    r"|(?P<digits>[0-9][0-9oil]*(?![a-z])|(?<![a-z])[oil]+[0-9][0-9oil]*(?![a-z])|[0-9]+)"  # "4OOO l234"
+    r"|(?P<code>(?<![0-9a-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-z]))"  # a UUID
+    r"|(?P<digits>[0-9][0-9oil]*(?![a-z])|(?<![a-z])(?:[oil]+[0-9][0-9oil]*|[oil]{4})(?![a-z])|[0-9]+)"  # "4OOO llll"
     r"|(?P<word>cv[cv]2|[a-z]+)"
 )
 _DIGIT = re.compile("[0-9]")
@@ -25,7 +26,7 @@ _BREAKS = re.compile(rf"[{re.escape(''.join(CURRENCY_SIGNS))}%]|[^0-9]\+$")  # m
 _PLAIN_GAPS = ("", " ", "-")
 _SPELLED = frozenset((Kind.UNIT, Kind.TEEN, Kind.TENS, Kind.HUNDRED, Kind.THOUSAND, Kind.REPEAT))
 _NUMBERS = _SPELLED | {Kind.DIGITS, Kind.PLURAL, Kind.SOUNDS_LIKE}
-_GLUED_WORD = re.compile("|".join(sorted(NUMBER_SPELLINGS - {"o", "oh", "un"}, key=len, reverse=True)))
+_GLUED_WORD = re.compile("|".join(sorted(NUMBER_SPELLINGS - {"o", "oh"}, key=len, reverse=True)))
 _GLUED = re.compile(f"(?:{_GLUED_WORD.pattern})+")
 _MOST_DIGITS = {
     Kind.UNIT: 1, Kind.TEEN: 2, Kind.TENS: 2, Kind.HUNDRED: 3, Kind.THOUSAND: 4, Kind.REPEAT: 6, Kind.PLURAL: 8,
@@ -34,7 +35,7 @@ _MOST_DIGITS = {
 
 
 class Token(NamedTuple):
-    """A word, a numeral or a marker of ours; `start` and `end` are places in the folded text."""
+    """A word, a numeral, a code or a marker of ours; `start` and `end` are places in the folded text."""
 
     kind: str
     text: str
@@ -71,6 +72,11 @@ class Run:
     @property
     def spoken(self) -> bool:
         return any(part.kind in _SPELLED for part in self.parts)
+
+    @property
+    def large(self) -> bool:
+        """Whether it has words for hundreds or thousands."""
+        return any(part.kind in (Kind.HUNDRED, Kind.THOUSAND) for part in self.parts)
 
     @property
     def numerals(self) -> list[str]:

@@ -37,9 +37,9 @@ MARKERS = CARD, CODE, EXPIRY = "⟦card⟧", "⟦code⟧", "⟦expiry⟧"
 
 _FILLERS = words(
     """
-    dash hyphen space slash dot point comma underscore um uh er hmm the is are its it s with rest half part digit digits
+    dash hyphen space slash dot point comma underscore um uh er hmm the is are its it s rest half part digit digits
     number numbers tiret trait espace virgule barre euh le la les l est sont c ce reste suite fin moitie partie chiffre
-    chiffres avec ensuite
+    chiffres ensuite
     """
 )
 _ORDER = words(
@@ -65,7 +65,7 @@ OTHER_WORDS = words(
     account acct acc ac accounts invoice invoices inv bill bills order orders po ref reference confirmation transaction
     receipt ticket case claim policy contract customer client member employee serial model id phone telephone tel cell
     cellphone mobile fax call text sms ssn sin social tax zip postal postcode po iban routing transit institution swift
-    date dated time dob born address street amount total session user username
+    date dated time dob born address street amount total session user username code otp passcode
     compte comptes facture factures fac commande commandes recu dossier contrat police membre abonne serie modele
     portable cellulaire telecopieur appeler appelez appelle nas montant adresse rue courriel transit succursale
     """
