@@ -7,10 +7,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from assistant.models import IssuedButton
+
+_ISSUE = text("""
+    insert into issued_buttons (id, sender, title, intent, data, issued_at)
+    select id, :sender, title, intent, data, :now
+      from jsonb_to_recordset(:rows) as r (id text, title text, intent text, data jsonb)
+""").bindparams(bindparam("rows", type_=JSONB))
 
 
 class ButtonRefused(Exception):
@@ -35,17 +42,15 @@ def issue_buttons(
         for button in message.get("buttons") or []:
             row = {
                 "id": f"b_{secrets.token_urlsafe(12)}",
-                "sender": sender,
                 "title": button["title"],
                 "intent": button["intent"],
                 "data": button.get("data") or {},
-                "issued_at": now,
             }
             rows.append(row)
             buttons.append({"id": row["id"], "title": row["title"]})
         seen.append({"text": message.get("text") or "", "buttons": buttons, "card": message.get("card")})
     if rows:
-        session.execute(insert(IssuedButton), rows)
+        session.execute(_ISSUE, {"rows": rows, "sender": sender, "now": now})
     return seen
 
 

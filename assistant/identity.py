@@ -10,10 +10,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import jwt
-from sqlalchemy import or_, select, update
+from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,16 @@ AUDIENCE = "remit"
 LONGEST_LIFE_S = 300  # a portal token travels once from page to frame; minutes are plenty
 CLOCK_SKEW_S = 30  # portal and edge keep their own clocks
 LONGEST_CLAIM = 200
+
+
+# Every turn runs these, so they are built once.
+_BY_TOKEN = select(ChatSession).where(ChatSession.token_hash == bindparam("token_hash"))
+_sessions = cast("Table", ChatSession.__table__)
+_KEEP_ALIVE = (
+    update(_sessions)
+    .where(_sessions.c.sender == bindparam("of"))
+    .values(last_seen_at=bindparam("now"), expires_at=bindparam("until"))
+)
 
 
 class IdentityRefused(Exception):
@@ -139,7 +149,7 @@ def open_chat_session(
 
 def principal_of_token(session: Session, token: str, now: datetime) -> Principal:
     """The holder of a chat session's bearer token. Raises IdentityRefused."""
-    return _principal(session.scalar(select(ChatSession).where(ChatSession.token_hash == _hashed(token))), now)
+    return _principal(session.scalar(_BY_TOKEN, {"token_hash": _hashed(token)}), now)
 
 
 def principal_of_sender(session: Session, sender: str, now: datetime) -> Principal:
@@ -149,11 +159,7 @@ def principal_of_sender(session: Session, sender: str, now: datetime) -> Princip
 
 def keep_alive(session: Session, sender: str, now: datetime, *, ttl_s: int) -> None:
     """A turn keeps its conversation open for another `ttl_s`. Locks the session's row to the end of the transaction."""
-    session.execute(
-        update(ChatSession)
-        .where(ChatSession.sender == sender)
-        .values(last_seen_at=now, expires_at=now + timedelta(seconds=ttl_s))
-    )
+    session.execute(_KEEP_ALIVE, {"of": sender, "now": now, "until": now + timedelta(seconds=ttl_s)})
 
 
 def set_language(session: Session, sender: str, language: str) -> None:

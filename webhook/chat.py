@@ -14,7 +14,7 @@ from webhook import schemas
 from webhook.edge import edge
 from webhook.errors import Refused
 from webhook.guards import chat_messages, chat_session, guarded, portal_token
-from webhook.state import state_of
+from webhook.state import language_and_state
 from webhook.turns import LARGEST_ID, take_turn
 
 blueprint = Blueprint("chat", __name__)
@@ -45,7 +45,7 @@ def open_session() -> tuple[Response, int]:
             "language": opened.language,
             "expires_at": opened.expires_at.isoformat(),
             "messages": [greeting],
-            "state": state_of(session, opened.account_id, opened.language, now),
+            "state": language_and_state(session, opened.sender, now)[1],
         }
     return jsonify(answer), 201
 
@@ -108,7 +108,7 @@ def history() -> Response:
             .limit(LONGEST_HISTORY)
         ).all()
         last_event_id = session.scalar(select(func.max(ChatEvent.id)).where(ChatEvent.sender == principal.sender)) or 0
-        state = state_of(session, principal.account_id, principal.language, shared.context.now())
+        _, state = language_and_state(session, principal.sender, shared.context.now())
     entries = [(turn.started_at, _turn(turn)) for turn in turns] + [(e.created_at, _event(e)) for e in pushed]
     entries.sort(key=lambda entry: (entry[0], entry[1]["id"]))
     shown = [entry for _, entry in entries[-LONGEST_HISTORY:]]

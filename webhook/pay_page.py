@@ -86,7 +86,7 @@ def quote(token: str) -> Response:
         link.quote_id = made.id
         said = consent_sentence(shared, made, link.language)
         mark_delivered(session, made.id, said, now)
-        return jsonify({"quote": quote_state(session, made, link.language), "consent": said})
+        return jsonify({"quote": quote_state(made, None, link.language), "consent": said})
 
 
 @blueprint.post("/pay/<token>")

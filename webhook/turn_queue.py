@@ -11,9 +11,9 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,26 @@ from webhook.errors import Refused
 LONGEST_QUEUE = 5  # unanswered turns of one conversation
 POLL_S = 0.1  # for turns that another process answers; those of this one are signalled
 LEASE_SLACK_S = 8.0  # beyond the bot's deadline: storing the answer, and a slow database
+
+# Every turn runs these: built once, and on the table, since the mapper has nothing to add.
+_turns = cast("Table", ChatTurn.__table__)
+_STORE = (
+    insert(_turns)
+    .values({name: bindparam(name) for name in ("sender", "message_id", "said", "started_at")})
+    .on_conflict_do_nothing()
+    .returning(_turns.c.id)
+)
+_ANSWER = (
+    update(_turns)
+    .where(_turns.c.id == bindparam("turn"))
+    .values(answer=bindparam("the_answer"), answered_at=bindparam("now"))
+)
+_UNDER_WAY = select(func.count()).where(
+    _turns.c.sender == bindparam("sender"),
+    _turns.c.id < bindparam("before"),
+    _turns.c.answered_at.is_(None),
+    _turns.c.started_at >= bindparam("since"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +90,8 @@ class TurnQueue:
 
     def _store(self, session: Session, sender: str, message_id: str, said: str, now: datetime) -> int | None:
         """The new turn's id; None if this message id had a turn already."""
-        values = {"sender": sender, "message_id": message_id, "said": said, "started_at": now}
-        return session.scalar(insert(ChatTurn).values(**values).on_conflict_do_nothing().returning(ChatTurn.id))
+        turn = {"sender": sender, "message_id": message_id, "said": said, "started_at": now}
+        return cast("int | None", session.scalar(_STORE, turn))
 
     def wait_for_turn(self, sender: str, place: Place) -> None:
         """Returns when every earlier turn of the sender is answered. Raises Refused(busy) and forgets the turn."""
@@ -103,7 +123,7 @@ class TurnQueue:
         return found[0]
 
     def answer(self, session: Session, place: Place, answer: dict[str, Any], now: datetime) -> None:
-        session.execute(update(ChatTurn).where(ChatTurn.id == place.turn_id).values(answer=answer, answered_at=now))
+        session.execute(_ANSWER, {"turn": place.turn_id, "the_answer": answer, "now": now})
 
     def forget(self, place: Place) -> None:
         """A turn that came to nothing: the same message id can be sent again."""
@@ -127,10 +147,5 @@ class TurnQueue:
 
     def _under_way(self, session: Session, sender: str, now: datetime, *, before: int) -> int:
         """How many earlier turns of the sender are being answered, or wait for it."""
-        query = select(func.count()).where(
-            ChatTurn.sender == sender,
-            ChatTurn.id < before,
-            ChatTurn.answered_at.is_(None),
-            ChatTurn.started_at >= now - self._lease,
-        )
-        return session.scalar(query) or 0
+        asked = {"sender": sender, "before": before, "since": now - self._lease}
+        return session.scalar(_UNDER_WAY, asked) or 0

@@ -10,13 +10,13 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from assistant.buttons import issue_buttons, resolve_button
 from assistant.cards import button as button_to
 from assistant.identity import Principal
-from assistant.models import ChatSession, ChatTurn, IssuedButton
+from assistant.models import ChatTurn, IssuedButton
 from assistant.outcomes import outcome_message
 from assistant.redact import TAIL_CHARS, Redaction, redact
 from assistant.wording import say
@@ -30,7 +30,7 @@ from webhook.errors import Refused
 from webhook.failures import words_for_failure
 from webhook.log import log
 from webhook.schemas import MessageRequest
-from webhook.state import state_of
+from webhook.state import language_and_state
 from webhook.turn_queue import Place
 
 LONGEST_MESSAGE = 500  # characters; nothing that pays a bill needs more
@@ -80,20 +80,26 @@ def _invisible(character: str) -> bool:
     return unicodedata.category(character) in ("Cf", "Cc", "Mn")
 
 
+_FIRST_TIME = select(ChatTurn.id).where(
+    ChatTurn.sender == bindparam("sender"), ChatTurn.message_id == bindparam("message_id")
+)
+_SAID_BEFORE = (
+    select(ChatTurn.__table__.c.said)
+    .where(
+        ChatTurn.sender == bindparam("sender"),
+        ChatTurn.id < func.coalesce(_FIRST_TIME.scalar_subquery(), LARGEST_ID),
+    )
+    .order_by(ChatTurn.id.desc())
+    .limit(MESSAGES_LOOKED_BACK)
+)
+
+
 def _redacted(session: Session, principal: Principal, message_id: str, text: str) -> Redaction:
     """The text without card numbers, also one whose beginning was in the messages before this one.
 
     A repeat is cleaned exactly as it was the first time: with what came before its first time.
     """
-    mine = ChatTurn.sender == principal.sender
-    first_time = select(ChatTurn.id).where(mine, ChatTurn.message_id == message_id).scalar_subquery()
-    earlier = (
-        select(ChatTurn.said)
-        .where(mine, ChatTurn.id < func.coalesce(first_time, LARGEST_ID))
-        .order_by(ChatTurn.id.desc())
-        .limit(MESSAGES_LOOKED_BACK)
-    )
-    before = list(session.scalars(earlier))
+    before = list(session.scalars(_SAID_BEFORE, {"sender": principal.sender, "message_id": message_id}))
     return redact(text, before="\n".join(reversed(before))[-TAIL_CHARS:])
 
 
@@ -158,14 +164,13 @@ def _finish(
 ) -> dict[str, Any]:
     """Issues the buttons and stores the answer, in one transaction: an answer that was seen can always be repeated."""
     now = shared.context.now()
-    language = session.scalar(select(ChatSession.language).where(ChatSession.sender == principal.sender))
-    language = language or principal.language  # an action may have changed it in this turn
+    language, state = language_and_state(session, principal.sender, now)  # an action may have changed the language
     if button is not None:
         session.execute(update(IssuedButton).where(IssuedButton.id == button.id).values(used_at=now))
     answer = {
         "turn": place.turn_id,
         "messages": issue_buttons(session, principal.sender, messages, now),
-        "state": state_of(session, principal.account_id, language, now),
+        "state": state,
         "language": language,
     }
     shared.queue.answer(session, place, answer, now)
