@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import BigInteger, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from billing.errors import NotFound
@@ -48,22 +47,31 @@ def lock_account(session: Session, account_id: int) -> Account:
     return account
 
 
+_account = bindparam("account_id", type_=BigInteger)
+_open_invoices = (
+    select(
+        func.coalesce(func.sum(Invoice.open_minor), 0).label("open"),
+        func.coalesce(func.sum(Invoice.open_minor).filter(Invoice.due_on < bindparam("today")), 0).label("past_due"),
+        func.min(Invoice.due_on).label("next_due"),
+        func.count().label("open_count"),
+    )
+    .where(Invoice.account_id == _account, Invoice.open_minor > 0)
+    .subquery()
+)
+_credit = (
+    select(func.coalesce(func.sum(Credit.remaining_minor), 0))
+    .where(Credit.account_id == _account, Credit.remaining_minor > 0)
+    .scalar_subquery()
+)
+# The question asked most, so the statement is built once.
+_POSITION = select(Account.currency, _open_invoices, _credit.label("credit")).join(
+    _open_invoices, Account.id == _account
+)
+
+
 def position(session: Session, account_id: int, today: date) -> Position:
     """One statement, whatever the number of invoices."""
-    invoices = (
-        select(
-            func.coalesce(func.sum(Invoice.open_minor), 0).label("open"),
-            func.coalesce(func.sum(Invoice.open_minor).filter(Invoice.due_on < today), 0).label("past_due"),
-            func.min(Invoice.due_on).label("next_due"),
-            func.count().label("open_count"),
-        )
-        .where(Invoice.account_id == account_id, Invoice.open_minor > 0)
-        .subquery()
-    )
-    credit = credit_remaining(account_id)
-    row = session.execute(
-        select(Account.currency, invoices, credit.label("credit")).join(invoices, Account.id == account_id)
-    ).one_or_none()
+    row = session.execute(_POSITION, {"account_id": account_id, "today": today}).one_or_none()
     if row is None:
         raise NotFound("account", account_id)
     return Position(
@@ -72,14 +80,6 @@ def position(session: Session, account_id: int, today: date) -> Position:
         past_due=Money(int(row.past_due), row.currency),
         next_due=row.next_due,
         open_count=row.open_count,
-    )
-
-
-def credit_remaining(account_id: int) -> ScalarSelect[Any]:
-    return (
-        select(func.coalesce(func.sum(Credit.remaining_minor), 0))
-        .where(Credit.account_id == account_id, Credit.remaining_minor > 0)
-        .scalar_subquery()
     )
 
 

@@ -31,6 +31,7 @@ def serve(settings: BotSettings, model: Path) -> None:
     engine.check_rasa()
     engine.validate_answers_quickly()
     engine.resolve_events_quickly()
+    engine.run_graphs_directly()
     channels = _channels(ROOT / "bot" / "credentials.yml")
     agent = _agent(settings, model)
     app = Sanic("remit_bot", configure_logging=False)
