@@ -20,7 +20,7 @@ class ActionHistory(Task):
     called = "action_history"
 
     def answer(self, turn: Turn) -> list[EventType]:
-        lines = history(turn.session, turn.account_id, turn.today - REACHES_BACK)
+        lines = history(turn.session, turn.account_id, turn.today - REACHES_BACK, turn.local)
         if not lines:
             turn.say(turn.word("history_none"))
             return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -103,36 +103,44 @@ class HistoryLine:
     state: str
 
 
-def history(session: Session, account_id: int, since: date) -> list[HistoryLine]:
-    """Invoices, payments, credits granted and refunds since `since`, newest first."""
-    lines = [
-        HistoryLine(
-            i.issued_on, "invoice", i.number, Money(i.total_minor, i.currency), "open" if i.open_minor else "paid"
-        )
-        for i in session.scalars(select(Invoice).where(Invoice.account_id == account_id, Invoice.issued_on >= since))
-    ]
-    lines += [
-        HistoryLine(p.created_at.date(), "payment", p.reference, p.amount, p.state)
+def history(
+    session: Session, account_id: int, since: date, local: Callable[[datetime], datetime]
+) -> list[HistoryLine]:
+    """Invoices, payments, credits granted and refunds since `since`, newest first; `local` says which day it was."""
+    dated = [
+        (p.created_at, "payment", p.reference, p.amount, p.state)
         for p in session.scalars(
             select(Payment).where(
                 Payment.account_id == account_id, Payment.created_at >= since, Payment.state != NOT_ATTEMPTED
             )
         )
     ]
-    lines += [
-        HistoryLine(c.created_at.date(), "credit", c.reason, Money(c.amount_minor, c.currency), "granted")
+    dated += [
+        (c.created_at, "credit", c.reason, Money(c.amount_minor, c.currency), "granted")
         for c in session.scalars(
             select(Credit).where(
                 Credit.account_id == account_id, Credit.created_at >= since, Credit.payment_id.is_(None)
             )
         )
     ]
-    lines += [
-        HistoryLine(r.created_at.date(), "refund", p.reference, Money(r.amount_minor, r.currency), r.state)
+    dated += [
+        (r.created_at, "refund", p.reference, Money(r.amount_minor, r.currency), r.state)
         for r, p in session.execute(
             select(Refund, Payment)
             .join(Payment, Payment.id == Refund.payment_id)
             .where(Refund.account_id == account_id, Refund.created_at >= since)
         )
     ]
-    return sorted(lines, key=lambda line: line.on, reverse=True)
+    dated.sort(key=lambda told: told[0], reverse=True)
+    lines = [HistoryLine(local(at).date(), *told) for at, *told in dated]
+    lines += [
+        HistoryLine(
+            i.issued_on, "invoice", i.number, Money(i.total_minor, i.currency), "open" if i.open_minor else "paid"
+        )
+        for i in session.scalars(
+            select(Invoice)
+            .where(Invoice.account_id == account_id, Invoice.issued_on >= since)
+            .order_by(Invoice.id.desc())
+        )
+    ]
+    return sorted(lines, key=lambda line: line.on, reverse=True)  # stable: within a day the newest stays first

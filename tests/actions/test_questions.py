@@ -11,7 +11,7 @@ from assistant.models import Ticket
 from billing.context import Context
 from billing.models import Account, Notice, PayLink
 from tests.actions.conftest import People
-from tests.billing.builders import a_credit, a_method, an_account, an_invoice, pay
+from tests.billing.builders import Clock, a_credit, a_method, an_account, an_invoice, pay
 from tests.support.fake_gateway import FakeGateway
 
 
@@ -116,6 +116,21 @@ def test_history_lists_the_latest_and_leaves_the_rest_to_the_card(
     assert told.text.startswith("In the last 24 months: 3 invoices and 1 payment. The latest:\n")
     assert "$50.00, accepted" in told.text
     assert {line["kind"] for line in told.card["lines"]} == {"invoice", "payment"}
+
+
+def test_history_begins_with_the_latest_payment_of_a_day(people: People, maya: Account, context: Context) -> None:
+    first, second = pay(context, maya, "40.00"), pay(context, maya, "30.00")
+    told = people.talk(maya).say("last payment", "history")
+    assert [line["label"] for line in told.card["lines"][:2]] == [second.reference, first.reference]
+
+
+def test_history_knows_the_companys_day_not_the_servers(
+    people: People, maya: Account, context: Context, clock: Clock
+) -> None:
+    clock.at = clock.at.replace(hour=3, minute=30)  # half past ten of the evening before, in Toronto
+    pay(context, maya, "40.00")
+    told = people.talk(maya).say("history", "history")
+    assert told.card["lines"][0]["on"] == "2026-11-21"
 
 
 def test_a_receipt_is_told_from_the_books(people: People, maya: Account, context: Context) -> None:
