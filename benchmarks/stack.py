@@ -50,7 +50,7 @@ class Stack:
     def settings(self) -> dict[str, str]:
         return dict(read_env_file(self.var / "run" / "settings.env"))
 
-    def portal_token(self, user: str = "maya", account: str = "100200") -> str:
+    def portal_token(self, user: str = "u-maya", account: str = "100200") -> str:
         """Signed in as a portal user of the demo data."""
         now = int(time.time())
         claims = {"iss": "portal", "aud": "remit", "sub": user, "account": account, "jti": secrets.token_hex(16)}
