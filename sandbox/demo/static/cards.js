@@ -47,9 +47,10 @@ function methods({ methods: offered }, { buttons, press }) {
   return make("fieldset.methods", make("legend", word("pay_with")), rows);
 }
 
-function invoiceLines({ invoices, more_invoices: unlisted = 0, credit }) {
+// `whole` is the word for an invoice that nothing is left of: only a payment that succeeded has paid it.
+function invoiceLines({ invoices, more_invoices: unlisted = 0, credit }, whole) {
   const rows = invoices.map(({ number, amount, left }) => make("tr", make("td", number), make("td", amount.text),
-    make("td.left", left.minor > 0 ? word("left", left.text) : word("paid"))));
+    make("td.left", left.minor > 0 ? word("left", left.text) : whole)));
   if (unlisted) rows.push(make("tr", make("td.left", { colspan: "3" }, several("more_invoices", unlisted))));
   if (credit?.minor > 0) rows.push(make("tr", make("td", word("to_credit")), make("td", credit.text), make("td")));
   const body = make("tbody", rows);
@@ -65,7 +66,7 @@ function quote(card) {
   const { amount, method, billing_email: email, expires_at: until } = card;
   return make("div.box",
     make("p.cap", `${word("to_pay")} · ${method ? methodName(method) : word("new_card")}`),
-    make("p.big", amount.text), invoiceLines(card),
+    make("p.big", amount.text), invoiceLines(card, word("in_full")),
     make("p.facts", make("span", word("receipt_to", email)), make("span", word("good_until", clock(until)))));
 }
 
@@ -75,7 +76,7 @@ function payment(card) {
   return make(`div.box.${state}`,
     make("p.state", word(state)), make("p.big", amount.text),
     make("p.cap", [method && methodName(method), word("reference", reference)].filter(Boolean).join(" · ")),
-    state === "succeeded" && card.invoices.length > 0 && invoiceLines(card),
+    state === "succeeded" && card.invoices.length > 0 && invoiceLines(card, word("paid")),
     state === "succeeded" && make("p.facts", make("span", word("new_balance", after.text))),
     waiting && make("div.track", { "aria-hidden": "true" }, make("i.on"), make("i.on.now"), make("i")),
     waiting && make("p.cap", word("steps")));
