@@ -10,7 +10,7 @@ from itertools import accumulate
 from assistant.redact.labels import Label
 from assistant.redact.luhn import LONGEST, PREFIX_LENGTH, SHORTEST, lengths_of
 from assistant.redact.readings import Reader
-from assistant.redact.runs import Run, capacity_of
+from assistant.redact.runs import Run
 from assistant.redact.words import Kind
 
 KEPT_DIGITS = 8  # of a card number whose rest comes in another message
@@ -32,7 +32,7 @@ def looks_like_card(run: Run, label: Label, *, alone: bool) -> bool:
     """
     if label.foreign or run.capacity > LONGEST_CAPACITY:
         return False
-    pieces = Reader(run.parts).pieces()
+    pieces = [digits for digits, _, _ in Reader(run.parts).plainest()]
     digits = "".join(pieces)
     lengths = lengths_of(digits[:PREFIX_LENGTH])
     if label.kind == "card" and SHORTEST <= len(digits) <= LONGEST:
@@ -41,7 +41,7 @@ def looks_like_card(run: Run, label: Label, *, alone: bool) -> bool:
         return False
     if label.kind == "card" or _grouped(pieces):
         return True
-    if run.spoken or set(map(len, pieces)) == {1}:
+    if run.spoken or set(map(len, pieces)) <= {1, 2}:
         return not PHONE.fullmatch(digits)
     return len(pieces) == 1 and _bare(digits, alone=alone)
 
@@ -66,10 +66,8 @@ def _grouped(pieces: Sequence[str]) -> bool:
 def kept_until(run: Run, kept: int) -> int:
     """The place in the text up to which a run may stand so that at most `kept` of its digits remain."""
     place = run.start
-    for part in run.parts:
-        capacity = capacity_of(part)
-        if capacity > kept:
-            return part.start + kept if part.kind is Kind.DIGITS and kept else place
-        if capacity:
-            place, kept = part.end, kept - capacity
+    for digits, first, last in Reader(run.parts).plainest():
+        if len(digits) > kept:
+            return first.start + kept if first.kind is Kind.DIGITS and kept else place
+        place, kept = last.end, kept - len(digits)
     return place

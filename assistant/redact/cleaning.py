@@ -97,25 +97,21 @@ class _Message:
 
     def _alone_after_card(self, run: Run, beside: Beside) -> list[Removal]:
         """A message that is one number, after a message that a card number was taken out of."""
-        if is_money(self.text, self.tokens, run) or Others(self.text, run).account_for(run.parts):
-            return []
         if beside.is_expiry(run):
             return [(run.start, run.end, EXPIRY)]
-        if _CUT.search(self.previous) and SHORTEST_REST <= digits_of(run) < SHORTEST:
-            return [(run.start, run.end, CARD)]
         return [(run.start, run.end, CODE)] if beside.is_code(run) and run.capacity == SHORTEST_CODE else []
 
     def _card_in(self, run: Run, own: Run) -> tuple[int, int] | None:
         """What has to go of a run because of a card number. `own` is the part of it in this message."""
         label = label_of(self.text, self.tokens, own, self.first)
-        if not label.foreign and self._continues(run, own):
+        if not label.foreign and (self._completes(own) or self._continues(run, own)):
             return own.start, own.end
         phone = self.text[own.start - 1 : own.start] == "+" and own.capacity <= LONGEST_PHONE
         if own.capacity >= SHORTEST and not phone and not label.certain and self._holds_card(own):
             return own.start, own.end
         if phone or own.capacity <= KEPT_DIGITS or not looks_like_card(own, label, alone=self.is_number):
             return None
-        return (own.start if own.capacity >= SHORTEST else kept_until(own, KEPT_DIGITS)), own.end
+        return (own.start if digits_of(own) >= SHORTEST else kept_until(own, KEPT_DIGITS)), own.end
 
     def _holds_card(self, run: Run, place: int = 0) -> bool:
         """Whether a card number stands in a run that begins before a place and ends behind it (if one is given)."""
@@ -127,6 +123,16 @@ class _Message:
                 if not others.account_for(parts):
                     return True
         return False
+
+    def _completes(self, run: Run) -> bool:
+        """Whether it must be the rest of a number that was cut: a message that is a number, right after that one."""
+        return (
+            self.is_number
+            and _CUT.search(self.previous) is not None
+            and SHORTEST_REST <= digits_of(run) < SHORTEST
+            and not is_money(self.text, self.tokens, run)
+            and not Others(self.text, run).account_for(run.parts)
+        )
 
     def _continues(self, run: Run, own: Run) -> bool:
         """Whether a card number that an earlier message began goes on in this one."""
@@ -140,8 +146,8 @@ class _Message:
         whole = make_run([*begun.parts, *between, *own.parts])
         if whole.large or label_of(self.text, self.tokens, begun).foreign:
             return False
-        phone = PHONE.fullmatch("".join(begun.numerals)) is not None
-        if own.capacity > (GROUP if phone else 0) and self._holds_card(whole, self.place):
+        phone = len(begun.parts) == 1 and PHONE.fullmatch(begun.parts[0].text) is not None
+        if own.capacity >= (GROUP if phone else 1) and self._holds_card(whole, self.place):
             return True
         if run is own or own.capacity < GROUP or "\n" in self.text[begun.start : begun.end]:
             return False

@@ -40,6 +40,7 @@ class Beside:
     def __init__(self, text: str, tokens: Sequence[Token], runs: Sequence[Run]) -> None:
         self.text, self.tokens, self.runs = text, tokens, runs
         self.run_at: Mapping[int, Run] = {part.token: run for run in runs for part in run.parts}
+        self.run_from: Mapping[int, Run] = {part.start: run for run in runs for part in run.parts}
 
     def codes(self, *, card: bool) -> Iterator[Span]:
         """What the text calls a security code; beside a `card`, also what it calls a code or a PIN."""
@@ -96,7 +97,10 @@ class Beside:
 
     def expiries(self) -> Iterator[Span]:
         """Expiry dates: named so, or a month and a year."""
-        yield from (found.span() for found in _DATE.finditer(self.text))
+        for date in _DATE.finditer(self.text):
+            run = self.run_from.get(date.start())
+            if run:  # what goes on behind the date is most likely the code
+                yield date.start(), run.end if run.capacity <= LONGEST_WITH_EXPIRY else date.end()
         for index, token in enumerate(self.tokens):
             if token.text in EXPIRY_WORDS:
                 found = self._expiry_after(index + 1)

@@ -4,7 +4,7 @@ seven" 007, "quatre mille deux cent quarante-deux" 4242. All readings count: one
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from assistant.redact.luhn import LONGEST, SHORTEST, is_card_number
 from assistant.redact.runs import Part, Run
@@ -62,15 +62,14 @@ class Reader:
             found.append(("", at + 1))  # "the first four"
         return found or [("", at + 1)]  # "hundred" with nothing before it
 
-    def pieces(self) -> list[str]:
-        """The digits of the plainest reading, the one that takes the most parts at a time."""
-        pieces: list[str] = []
+    def plainest(self) -> Iterator[tuple[str, Part, Part]]:
+        """The reading that takes the most parts at a time: its pieces, each with its first and its last part."""
         at = 0
         while at < self.count:
-            digits, at = max(self.readings(at), key=lambda reading: (reading[1], len(reading[0])))
+            digits, after = max(self.readings(at), key=lambda reading: (reading[1], len(reading[0])))
             if digits:
-                pieces.append(digits)
-        return pieces
+                yield digits, self.parts[at], self.parts[after - 1]
+            at = after
 
     def _repeated(self, at: int) -> list[Reading]:
         kind, value, text, *_ = self.parts[at]
@@ -125,23 +124,30 @@ class Reader:
         """From one to ninety-nine."""
         kind, value, *_ = self.parts[at]
         if kind is Kind.UNIT and value:
-            score = self.parts[at + 1]
-            if value * score.value == EIGHTY and score.kind is Kind.TENS:  # "quatre vingt"
+            if self._is_eighty(at):
                 return [(value, at + 1), *self._tens(EIGHTY, at + 2)]
             return [(value, at + 1)]
         if kind is Kind.TEEN:
             return self._teens(0, at)
         return self._tens(value, at + 1) if kind is Kind.TENS else []
 
+    def _is_eighty(self, at: int) -> bool:
+        """ "quatre vingt" """
+        four, twenty = self.parts[at : at + 2]
+        return four.kind is Kind.UNIT and twenty.kind is Kind.TENS and four.value * twenty.value == EIGHTY
+
     def _tens(self, tens: int, at: int) -> list[Cardinal]:
-        found = [(tens, at)]
+        """ "forty two" is 42, and 40 and 2 only where the number ends: a lone digit follows pairs of digits only there.
+        "vingt quatre vingt" is 24 20, or 20 80."""
         start = at + (self.parts[at].kind is Kind.AND)  # "et un", "et onze"
         kind, value, *_ = self.parts[start]
         if kind is Kind.UNIT and value:
-            found.append((tens + value, start + 1))
-        elif kind is Kind.TEEN and tens in (SIXTY, EIGHTY):
-            found += self._teens(tens, start)
-        return found
+            both = [(tens + value, start + 1)]
+            ends = self.parts[start + 1].kind is Kind.END or self._is_eighty(start)
+            return [(tens, at), *both] if ends else both
+        if kind is Kind.TEEN and tens in (SIXTY, EIGHTY):
+            return [(tens, at), *self._teens(tens, start)]
+        return [(tens, at)]
 
     def _teens(self, base: int, at: int) -> list[Cardinal]:
         """Ten to nineteen, on top of `base`; "dix-sept" are two words."""
@@ -155,7 +161,7 @@ class Reader:
 
 def digits_of(run: Run) -> int:
     """How many digits a run most plainly means."""
-    return len("".join(Reader(run.parts).pieces()))
+    return sum(len(digits) for digits, _, _ in Reader(run.parts).plainest())
 
 
 def _numeral(text: str, at: int) -> list[Reading]:

@@ -12,7 +12,7 @@ from assistant.redact.words import MEANINGS, NUMBER_SPELLINGS, SILENT, Kind
 
 LONGEST_GAP = 8  # characters that are no letters and no digits, between two parts of a number
 MOST_WORDS_BETWEEN = 5  # "4242 4242 and then the rest is 4242 4242"
-SHORTEST_GLUED = 6  # letters: "sixsix"
+SHORTEST_GLUED = 4  # letters: "unun"
 
 _TOKEN = re.compile(
     r"(?P<marker>⟦(?:card|code|expiry)⟧)"
@@ -77,10 +77,6 @@ class Run:
     def large(self) -> bool:
         """Whether it has words for hundreds or thousands."""
         return any(part.kind in (Kind.HUNDRED, Kind.THOUSAND) for part in self.parts)
-
-    @property
-    def numerals(self) -> list[str]:
-        return [part.text for part in self.parts if part.kind is Kind.DIGITS]
 
     def since(self, place: int) -> Run | None:
         """The part of it from a place in the text on."""
