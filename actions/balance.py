@@ -8,10 +8,11 @@ from rasa_sdk.events import EventType
 
 from actions.task import Task
 from actions.turn import Turn
-from assistant.cards import pay_button
+from assistant.cards import button, pay_button
 from assistant.wording import FEW, name_invoices
 from billing.accounts import Position
 from billing.invoices import open_invoices
+from billing.models import Payment
 from billing.payment_records import latest_payment, payment_under_way
 from billing.payment_states import SUCCEEDED
 
@@ -26,9 +27,19 @@ def offers(turn: Turn, position: Position) -> list[dict[str, Any]]:
     return buttons
 
 
-def offers_outside(turn: Turn, position: Position) -> list[dict[str, Any]]:
-    """In the middle of a payment its own question follows, and a second row of amounts would only confuse."""
-    return [] if turn.in_form else offers(turn, position)
+def offers_outside(turn: Turn, position: Position, pending: Payment | None) -> list[dict[str, Any]]:
+    """In the middle of a payment its own question follows, and a second row of amounts would only confuse.
+
+    While the bank decides on a payment there is nothing to offer but a look at it.
+    """
+    if turn.in_form:
+        return []
+    return offers(turn, position) if pending is None else [button(turn.word("button_status"), "payment_status")]
+
+
+def tell_pending(turn: Turn, pending: Payment | None) -> list[str]:
+    """Who asks what is owed must not pay it again because the bank is slow."""
+    return [] if pending is None else [turn.word("explain_pending", amount=pending.amount)]
 
 
 def tell_balance(turn: Turn, position: Position) -> str:
@@ -44,10 +55,9 @@ class ActionBalance(Task):
     called = "action_balance"
 
     def answer(self, turn: Turn) -> list[EventType]:
-        position = turn.position()
-        turn.say(
-            tell_balance(turn, position), buttons=offers_outside(turn, position), card=turn.cards.balance(position)
-        )
+        position, pending = turn.position(), payment_under_way(turn.session, turn.account_id)
+        texts = [tell_balance(turn, position), *tell_pending(turn, pending)]
+        turn.say(*texts, buttons=offers_outside(turn, position, pending), card=turn.cards.balance(position))
         return []
 
 
@@ -68,7 +78,9 @@ class ActionDueDate(Task):
         if coming:
             following = coming[0]
             texts.append(turn.word("due_next", number=following.number, amount=following.open, due=following.due_on))
-        turn.say(*texts, buttons=offers_outside(turn, position), card=turn.cards.balance(position))
+        pending = payment_under_way(turn.session, turn.account_id)
+        texts += tell_pending(turn, pending)
+        turn.say(*texts, buttons=offers_outside(turn, position, pending), card=turn.cards.balance(position))
         return []
 
 
@@ -82,10 +94,12 @@ class ActionOverdue(Task):
             turn.say(turn.word("overdue_none"), tell_balance(turn, position))
             return []
         invoices = name_invoices(late, *turn.place)
-        buttons = (
-            [pay_button(min(position.past_due, position.outstanding), *turn.place)] if position.outstanding else []
-        )
-        turn.say(turn.word("overdue_some", past_due=position.past_due, invoices=invoices), buttons=buttons)
+        pending = payment_under_way(turn.session, turn.account_id)
+        texts = [turn.word("overdue_some", past_due=position.past_due, invoices=invoices), *tell_pending(turn, pending)]
+        buttons = offers_outside(turn, position, pending)
+        if buttons and pending is None:  # of what could be paid, only what was asked about
+            buttons = [pay_button(min(position.past_due, position.outstanding), *turn.place)]
+        turn.say(*texts, buttons=buttons)
         return []
 
 
@@ -100,12 +114,12 @@ class ActionExplainBalance(Task):
         if position.credit:
             key = "explain_credit" if position.open else "explain_credit_only"
             texts.append(turn.word(key, credit=position.credit))
-        if pending := payment_under_way(turn.session, turn.account_id):
-            texts.append(turn.word("explain_pending", amount=pending.amount))
-        elif (latest := latest_payment(turn.session, turn.account_id)) and latest.state == SUCCEEDED:
+        pending = payment_under_way(turn.session, turn.account_id)
+        texts += tell_pending(turn, pending)
+        if pending is None and (latest := latest_payment(turn.session, turn.account_id)) and latest.state == SUCCEEDED:
             on = turn.local(latest.decided_at or latest.created_at).date()
             texts.append(turn.word("explain_last_payment", amount=latest.amount, on=on))
-        turn.say(*texts, buttons=offers_outside(turn, position), card=turn.cards.balance(position))
+        turn.say(*texts, buttons=offers_outside(turn, position, pending), card=turn.cards.balance(position))
         return []
 
     @staticmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from rasa_sdk.events import EventType
 
 from actions.balance import offers
@@ -9,8 +11,11 @@ from actions.pay_questions import end, withdraw
 from actions.task import Task
 from actions.turn import Turn
 from assistant.cards import button
-from billing.payment_records import payment_under_way
+from billing.payment_records import latest_payment, payment_under_way
+from billing.payment_states import SUCCEEDED
 from billing.quotes import open_quote
+
+JUST_PAID = timedelta(days=1)
 
 
 class ActionCancel(Task):
@@ -25,8 +30,18 @@ class ActionCancel(Task):
             withdraw(turn, "cancelled")
             turn.say(turn.word("cancelled"))
         else:
-            turn.say(turn.word("cancel_nothing"))
+            turn.say(*_nothing_to_cancel(turn))
         return end()
+
+
+def _nothing_to_cancel(turn: Turn) -> list[str]:
+    """Who has just paid and says "cancel that" must hear that the money has gone."""
+    texts = [turn.word("cancel_nothing")]
+    latest = latest_payment(turn.session, turn.account_id)
+    if latest is not None and latest.state == SUCCEEDED and turn.now - latest.created_at < JUST_PAID:
+        contact = turn.context.settings.company_contact
+        texts.append(turn.word("cancel_paid", amount=latest.amount, contact=contact))
+    return texts
 
 
 class ActionStartOver(Task):

@@ -103,9 +103,7 @@ class HistoryLine:
     state: str
 
 
-def history(
-    session: Session, account_id: int, since: date, local: Callable[[datetime], datetime]
-) -> list[HistoryLine]:
+def history(session: Session, account_id: int, since: date, local: Callable[[datetime], datetime]) -> list[HistoryLine]:
     """Invoices, payments, credits granted and refunds since `since`, newest first; `local` says which day it was."""
     dated = [
         (p.created_at, "payment", p.reference, p.amount, p.state)

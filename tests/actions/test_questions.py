@@ -86,6 +86,31 @@ def test_the_balance_is_explained_from_invoices_and_payments(
     assert "A payment of $20.00 is still being decided and is not taken off yet." in told.text
 
 
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("what do I owe", "balance"),
+        ("when is it due", "due_date"),
+        ("what is late", "overdue"),
+        ("why", "explain_balance"),
+    ],
+)
+def test_while_the_bank_decides_no_answer_offers_to_pay_again(
+    people: People,
+    maya: Account,
+    context: Context,
+    gateway: FakeGateway,
+    tokens: dict[str, str],
+    text: str,
+    intent: str,
+) -> None:
+    gateway.behaviours[tokens["4242"]] = "processing"
+    pay(context, maya, "20.00")
+    told = people.talk(maya).say(text, intent)
+    assert "A payment of $20.00 is still being decided and is not taken off yet." in told.text
+    assert list(told.buttons) == ["Check the payment"]
+
+
 def test_a_credit_is_explained(people: People, liam: Account) -> None:
     told = people.talk(liam).say("why is my balance this", "explain_balance")
     assert "$35.00 more than was billed" in told.text
@@ -251,7 +276,7 @@ def test_giving_up_voids_a_waiting_link(people: People, maya: Account, context: 
     bot = people.talk(maya)
     bot.say("pay 50 with a new card", "add_card")
     assert "Nothing was charged." in bot.say("cancel", "cancel").text
-    assert bot.say("cancel", "cancel").text == "There is no payment to take back."
+    assert bot.say("cancel", "cancel").text == "There is nothing to take back: no payment is under way."
 
 
 def test_a_payment_at_the_bank_cannot_be_taken_back(
@@ -262,6 +287,16 @@ def test_a_payment_at_the_bank_cannot_be_taken_back(
     told = people.talk(maya).say("cancel my payment", "cancel")
     assert "already with the bank" in told.text
     assert "Talk to a person" in told.buttons
+
+
+def test_who_has_just_paid_and_cancels_hears_that_the_money_has_gone(
+    people: People, maya: Account, context: Context, clock: Clock
+) -> None:
+    pay(context, maya, "50.00")
+    bot = people.talk(maya)
+    assert "Your payment of $50.00 went through already." in bot.say("cancel that payment", "cancel").text
+    clock.forward(days=2)
+    assert people.talk(maya).say("cancel", "cancel").text == "There is nothing to take back: no payment is under way."
 
 
 def test_beginning_again_without_a_payment_shows_the_doors(people: People, maya: Account) -> None:
