@@ -21,6 +21,7 @@ Removal = tuple[int, int, str]  # a place in the folded message, the place after
 
 TAIL_CHARS = 200  # of earlier messages: two card numbers, or one in words
 
+MOST_PARTS = 120  # numbers in a row; more of them are no message about a bill, and are not worth a search
 LONGEST_PHONE = 15  # digits after a "+" (ITU-T E.164)
 SHORTEST_REST = 3  # digits that complete a number whose beginning was cut
 SHORTEST_CODE = 3
@@ -103,13 +104,17 @@ class _Message:
 
     def _card_in(self, run: Run, own: Run) -> tuple[int, int] | None:
         """What has to go of a run because of a card number. `own` is the part of it in this message."""
+        if len(own.parts) > MOST_PARTS:
+            return own.start, own.end
         label = label_of(self.text, self.tokens, own, self.first)
         if not label.foreign and (self._completes(own) or self._continues(run, own)):
             return own.start, own.end
         phone = self.text[own.start - 1 : own.start] == "+" and own.capacity <= LONGEST_PHONE
         if own.capacity >= SHORTEST and not phone and not label.certain and self._holds_card(own):
             return own.start, own.end
-        if phone or own.capacity <= KEPT_DIGITS or not looks_like_card(own, label, alone=self.is_number):
+        if phone or own.capacity <= KEPT_DIGITS or Others(self.text, own).account_for(own.parts):
+            return None
+        if not looks_like_card(own, label, alone=self.is_number):
             return None
         return (own.start if digits_of(own) >= SHORTEST else kept_until(own, KEPT_DIGITS)), own.end
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from assistant.redact.runs import Part, Run
+from assistant.redact.words import SILENT
 
 _HIDDEN = "\0"
 _OTHERS = re.compile(
@@ -33,7 +34,7 @@ class Others:
         start, end = parts[0].start - self._place, parts[-1].end - self._place
         if _HIDDEN * 2 in (self._shown[start - 1 : start + 1], self._shown[end - 1 : end + 1]):
             return True
-        return all(self._shown[part.start - self._place] == _HIDDEN for part in parts)
+        return all(self._shown[part.start - self._place] == _HIDDEN for part in parts if part.kind not in SILENT)
 
 
 def _hide(found: re.Match[str]) -> str:

@@ -17,6 +17,8 @@ GROUPS = 12  # digits: a longer numeral may have more behind its card number
 TEN, HUNDRED, THOUSAND = 10, 100, 1000
 SIXTY, EIGHTY = 60, 80
 _EXPIRY = re.compile(r"(?:0[1-9]|1[0-2])(?:20)?[2-4][0-9](?:[0-9]{3,4})?")
+_CHANGES = frozenset((Kind.TENS, Kind.HUNDRED, Kind.THOUSAND, Kind.PLURAL, Kind.TIMES))  # what stands before them
+_DIGITS = "0123456789"
 _END = Part(Kind.END, 0, "", 0, 0, 0)
 
 
@@ -27,19 +29,22 @@ class Reader:
         self.parts = [*parts, _END, _END, _END, _END]  # so that looking a few parts ahead needs no care
         self.count = len(parts)
         kinds = {part.kind for part in parts}
-        self.only_numerals = kinds == {Kind.DIGITS}
         self.large = not kinds.isdisjoint((Kind.HUNDRED, Kind.THOUSAND))
         self.times = Kind.TIMES in kinds
         self.order = Kind.ORDER in kinds
 
     def all_readings(self) -> list[Sequence[Reading]]:
         """What can begin at each part."""
-        if self.only_numerals:
-            return [
-                [(part.text, at + 1)] if len(part.text) <= GROUPS else _numeral(part.text, at)
-                for at, part in enumerate(self.parts[: self.count])
-            ]
-        return [self.readings(at) for at in range(self.count)]
+        found: list[Sequence[Reading]] = []
+        for at, (kind, value, text, *_) in enumerate(self.parts[: self.count]):
+            simple = not self.order and self.parts[at + 1].kind not in _CHANGES
+            if simple and kind is Kind.UNIT:
+                found.append([(_DIGITS[value], at + 1)])
+            elif simple and kind is Kind.DIGITS and len(text) <= GROUPS:
+                found.append([(text, at + 1)])
+            else:
+                found.append(self.readings(at))
+        return found
 
     def readings(self, at: int) -> list[Reading]:
         """What the parts from `at` on can begin with."""

@@ -190,6 +190,7 @@ def test_amounts_and_invoices_beside_a_card_number_stay() -> None:
         "1Z9994242424242424",
         "transaction 4206 8694 3425 0042",
         "2026-11-27 250.00 2026-12-27 300.00",
+        "25/6/26, 6/9/26",
         "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
         "1767225600123",
         "four hundred and fifty-two dollars and ten cents",
