@@ -130,7 +130,7 @@ def history(session: Session, account_id: int, since: date, local: Callable[[dat
         )
     ]
     dated.sort(key=lambda told: told[0], reverse=True)
-    lines = [HistoryLine(local(at).date(), *told) for at, *told in dated]
+    lines = [HistoryLine(local(at).date(), kind, label, amount, state) for at, kind, label, amount, state in dated]
     lines += [
         HistoryLine(
             i.issued_on, "invoice", i.number, Money(i.total_minor, i.currency), "open" if i.open_minor else "paid"
