@@ -9,6 +9,7 @@ from assistant.redact.runs import Run, Token
 from assistant.redact.words import BESIDE, CARD_WORDS, DEVICE_WORDS, DOCUMENT_WORDS, NUMBER_WORDS, OTHER_WORDS
 
 REACH_BEFORE, REACH_AFTER = 6, 5  # words
+SHORTEST_LISTED = 3  # digits of an invoice or order number in a list of them
 _JOINTS = ("", "-", "_", "#", "-#")  # "INV-1001", "A35667690266"
 
 
@@ -48,7 +49,8 @@ def label_of(text: str, tokens: Sequence[Token], run: Run, first: int = 0) -> La
 def _before(text: str, tokens: Sequence[Token], run: Run, first: int) -> Label | None:
     last = run.parts[0].token - 1
     named, unknown = text[max(0, run.start - 1) : run.start] == "#", False
-    listed = "," in text[run.parts[0].end : run.parts[0].end + 2]
+    number = run.parts[0]
+    listed = len(number.text) >= SHORTEST_LISTED and number.text.isdigit() and "," in text[number.end : number.end + 2]
     for index in range(last, max(first - 1, last - REACH_BEFORE), -1):
         word = tokens[index].text
         if tokens[index].kind != "word":

@@ -96,6 +96,10 @@ def test_every_card_number_of_a_message_goes() -> None:
     assert without_card(f"not {CARD} but 5555555555554444") == "not ⟦card⟧ but ⟦card⟧"
 
 
+def test_digits_one_by_one_are_no_list_of_invoices() -> None:
+    assert without_card("my 2 bills, 4, 2, 4, 2, 4, 2, 4, 2, 4, 2, 4, 2, 4, 2, 4, 2") == "my 2 bills, ⟦card⟧"
+
+
 def test_people_call_their_card_number_an_account_number() -> None:
     assert without_card(f"my account number is {CARD}") == "my account number is ⟦card⟧"
 
