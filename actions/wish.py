@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,6 +22,9 @@ from billing.quotes import check_amount
 AMOUNT, METHOD, CONFIRMATION = "payment_amount", "payment_method", "payment_confirmation"
 NEW = "new"
 NOTHING_SAID = NoMethod()
+_A_SUM = re.compile(
+    r"\$|\b(?:dollars?|bucks?|cad|piastres?|pay|payer|paye|paie|amount|montant|make it|mets)\b", re.IGNORECASE
+)
 CARD_MARKER = "⟦card⟧"  # what assistant.redact leaves in place of a card number
 
 
@@ -108,13 +112,26 @@ def listen_to(turn: Turn, wish: Wish, asked: str | None) -> Said:
     text = turn.text
     if CARD_MARKER in text:
         return Said(card_typed=True)
-    method = _method(turn, wish, asked)
+    method = _method(turn, wish, asked, text)
     if not isinstance(method, NoMethod) and text.strip(" .!").replace(" ", "").isdigit():
         return Said(method=method)  # digits that were understood as a card or a place in the list are no amount as well
     said = _amount(turn)
+    if isinstance(method, Chosen) and said.amount is not None and _read_twice(method.method, said.amount, text):
+        if _A_SUM.search(text) is None:
+            return Said(method=method)  # "4242 please", "no wait, 4444"
+        method = _method(turn, wish, asked, text.replace(method.method.last4, " "))  # "$4444", "pay 4444 by visa"
     if asked == METHOD and said.nothing and isinstance(method, NoMethod) and turn.intent == "add_card":
         method = NewCard()
     return Said(said.amount, said.invoice_id, said.problem, said.candidates, method)
+
+
+def _only_number_is(ending: str, text: str) -> bool:
+    return re.findall(r"\d+", text) == [ending]
+
+
+def _read_twice(method: PaymentMethod, amount: Money, text: str) -> bool:
+    """The same four digits were taken for the card and for the sum."""
+    return _only_number_is(method.last4, text) and amount == Money.from_decimal(Decimal(method.last4), amount.currency)
 
 
 def _pressed(turn: Turn, wish: Wish) -> Said:
@@ -133,13 +150,13 @@ def _pressed(turn: Turn, wish: Wish) -> Said:
     return Said(amount=amount, method=method)
 
 
-def _method(turn: Turn, wish: Wish, asked: str | None) -> MethodReading:
+def _method(turn: Turn, wish: Wish, asked: str | None, text: str) -> MethodReading:
     choices = (turn.slot("choices") or {}).get("methods") or []
     offered = [m for m in wish.methods if m.id in choices] or wish.methods
-    digits = turn.text.strip()
-    names_ending = asked == CONFIRMATION and any(m.last4 == digits for m in wish.methods)
+    bare = any(_only_number_is(m.last4, text) for m in wish.methods) and _A_SUM.search(text) is None
+    names_ending = asked == CONFIRMATION and bare
     about_methods = asked == METHOD or turn.intent in ("choose_method", "add_card") or names_ending
-    reading = read_method(turn.text, wish.methods, offered=offered, current=wish.method, asked=about_methods)
+    reading = read_method(text, wish.methods, offered=offered, current=wish.method, asked=about_methods)
     if turn.intent == "add_card" and isinstance(reading, NoMethod | OneOf):
         return NewCard()
     if isinstance(reading, NoSuchMethod) and not about_methods:

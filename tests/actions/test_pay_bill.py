@@ -301,7 +301,7 @@ def test_a_typed_card_number_is_answered_with_the_secure_page(people: People, ma
     bot = people.talk(maya)
     bot.say("pay 50", "pay")
     answered = bot.say("⟦card⟧ 12/28", "nlu_fallback")
-    assert "Please do not type card numbers here." in answered.text
+    assert "Please do not type card details here." in answered.text
     assert answered.card["type"] == "link"
 
 
@@ -476,3 +476,22 @@ def test_nobody_is_served_after_the_session_ended(people: People, maya: Account,
     told = bot.say("make it 50", "inform_amount")
     assert "Your session is over." in told.text
     assert bot.loop is None
+
+
+@pytest.mark.parametrize("text", ["4444 please", "no wait, 4444", "uh, 4444!"])
+@pytest.mark.parametrize("intent", ["inform_amount", "choose_method", "deny"])
+def test_four_digits_that_choose_a_card_are_not_its_price_as_well(
+    people: People, maya: Account, text: str, intent: str
+) -> None:
+    bot = people.talk(maya)
+    bot.say("pay 100", "pay")
+    assert "$100.00 to your Mastercard ending 4444" in bot.say(text, intent).text
+    bot.press("Another card")
+    bot.press("Visa ending 4242")
+    assert "$100.00 to your Mastercard ending 4444" in bot.say(text, intent).text
+
+
+def test_a_sum_that_looks_like_a_card_stays_a_sum(people: People, maya: Account) -> None:
+    bot = people.talk(maya)
+    bot.say("pay 100 with the visa ending 4242", "pay")
+    assert "$4,444.00 to your Visa ending 4242" in bot.say("make it $4444", "inform_amount").text
