@@ -7,6 +7,10 @@ PORT ?= 8000
 ifeq ($(origin AS),default)
 AS := maya@northwind.example
 endif
+# "pay $50" has a dollar in it, which make would read as a variable of its own.
+ifeq ($(origin SAY),command line)
+override SAY := $(value SAY)
+endif
 export PORT AS SAY JSON
 
 .PHONY: help setup demo test chat verify bench lint format
