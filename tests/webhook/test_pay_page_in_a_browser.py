@@ -134,6 +134,7 @@ def test_card_is_paid_with(page: Page, link: Callable[..., str], sessions: Sessi
     fill_card(page)
     page.get_by_role("button", name="Pay $352.10").click()
     expect(page.locator("#said")).to_contain_text("was paid")
+    expect(page.locator("#owed")).to_be_hidden()
     with sessions() as session:
         payment = session.scalars(select(Payment)).one()
     assert payment.state == "succeeded"

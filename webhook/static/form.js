@@ -91,6 +91,7 @@ export function finish({ state, message, action_url: bank, retry }) {
   byId("outcome").className = GOOD.includes(state) ? "good" : BAD.includes(state) ? "bad" : "waiting";
   for (const [id, url] of [["bank", bank], ["retry", retry]]) if (url) { byId(id).href = url; show(id); }
   show("close", !retry && !bank);
+  if (state === "succeeded") show("owed", false); // the message has the new balance
   byId("outcome").focus();
   if (!retry) tell("done", { state });
 }
