@@ -14,7 +14,8 @@ from assistant.outcomes import TRY_AGAIN
 from billing.accounts import usable_methods
 from billing.errors import NotFound, PaymentUnderWay, QuoteExpired, QuoteNotOpen, QuoteRefused
 from billing.models import Payment, Quote
-from billing.payment_records import get_payment, payment_of_quote
+from billing.payment_records import get_payment, latest_payment, payment_of_quote
+from billing.payment_states import SUCCEEDED
 from billing.payments import ConsentGiven, start_payment
 from billing.quotes import get_quote, last_delivered, open_quote
 
@@ -112,6 +113,8 @@ def _read_out_present(turn: Turn, quote: Quote, state: str) -> Events:
 
 def _again(turn: Turn, quote: Quote, preface: str | None = None) -> Events:
     """Reads out a new quote of the same terms, and puts the form back where it waits for a yes."""
+    if (payment := _paid_meanwhile(turn, quote)) is not None:
+        return after_payment(turn, payment, turn.word("paid_meanwhile"))
     before = wish_of(turn, quote)
     wish = before.as_of(turn)
     if wish.amount != before.amount:
@@ -119,6 +122,16 @@ def _again(turn: Turn, quote: Quote, preface: str | None = None) -> Events:
     events = proceed(turn, wish, *([turn.word(preface)] if preface else []))
     waits = any(event.get("name") == "requested_slot" and event.get("value") for event in events)
     return [ActiveLoop(FORM), *events, listen()] if waits else events
+
+
+def _paid_meanwhile(turn: Turn, quote: Quote) -> Payment | None:
+    """The payment that has paid the whole bill since: a late yes to the bill must not turn into paying ahead."""
+    if not quote.allocation or turn.position().outstanding:
+        return None
+    payment = latest_payment(turn.session, turn.account_id)
+    if payment is None or payment.quote_id is None or payment.state != SUCCEEDED:
+        return None
+    return payment if payment.created_at >= quote.created_at else None
 
 
 def _nothing_to_confirm(turn: Turn) -> Events:

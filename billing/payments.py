@@ -129,7 +129,9 @@ def _consume(session: Session, quote: Quote, now: datetime) -> None:
 
 
 def _outdated(session: Session, quote: Quote, new_method: NewMethod | None, now: datetime) -> QuoteRefused | None:
-    """Is what the customer heard still what would happen?"""
+    """Is what the customer heard still what would happen? And was it heard at all?"""
+    if quote.delivered_at is None:
+        return QuoteOutdated(str(quote.id), "delivery")
     if (quote.method_id is None) != (new_method is not None):
         return QuoteOutdated(str(quote.id), "method")
     if quote.method_id is not None:

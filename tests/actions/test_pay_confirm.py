@@ -147,6 +147,18 @@ def test_an_old_button_answers_with_the_first_payments_state(
     assert len(gateway.charges()) == 1
 
 
+def test_a_late_yes_to_a_bill_that_another_tab_has_paid_does_not_pay_ahead(
+    people: People, maya: Account, context: Context, gateway: FakeGateway
+) -> None:
+    late, quick = at_quote(people, maya), people.talk(maya)
+    quick.say("pay it all with the visa", "pay")
+    quick.say("yes", "affirm")
+    for _ in range(2):
+        told = late.say("yes", "affirm")
+    assert "was paid" in told.text
+    assert len(payments_of(context, maya)) == len(gateway.charges()) == 1
+
+
 def test_a_late_yes_reads_out_a_new_quote(
     people: People, maya: Account, context: Context, gateway: FakeGateway, clock: Clock
 ) -> None:
@@ -243,7 +255,7 @@ def test_a_number_of_ones_own_stays_what_it_was(
 def test_nothing_is_left_to_pay_when_somebody_else_was_quicker(people: People, maya: Account) -> None:
     bot = at_quote(people, maya)
     at_quote(people, maya, "pay it all with the mastercard").say("yes", "affirm")
-    assert "there is nothing to pay" in bot.say("yes", "affirm").text
+    assert "paid in the meantime" in bot.say("yes", "affirm").text
     assert bot.loop is None
 
 

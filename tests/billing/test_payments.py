@@ -27,6 +27,7 @@ from billing.models import (
     OperatorItem,
     Payment,
     PaymentMethod,
+    Quote,
 )
 from billing.money import Money
 from billing.payments import NewMethod, start_payment
@@ -234,6 +235,15 @@ def test_a_quote_whose_invoices_changed_charges_nothing_and_is_void(
     assert gateway.calls == []
     with context.sessions() as session:
         assert quotes.get_quote(session, quote.id).state == "void"
+
+
+def test_a_quote_that_nobody_heard_charges_nothing(context: Context, account: Account, gateway: FakeGateway) -> None:
+    with context.sessions.begin() as session:
+        quote = a_quote(session, account, "50.00")
+        session.get_one(Quote, quote.id).delivered_at = None
+    with pytest.raises(QuoteOutdated):
+        start_payment(context, quote.id, a_consent())
+    assert gateway.calls == []
 
 
 def test_a_removed_card_charges_nothing(context: Context, account: Account, gateway: FakeGateway) -> None:

@@ -19,6 +19,7 @@ from remit.keys import read_env_file
 from remit.plan import SUPERVISOR_FILE
 from remit.postgres import command_line
 from remit.supervisor import states
+from tests.support.stack import free_block
 
 SLEEPER = """
 [program:{name}]
@@ -28,12 +29,6 @@ autorestart = true
 startretries = 1000
 startsecs = 0
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def supervisor_file(folder: Path, *sleepers: str) -> Path:
@@ -86,7 +81,18 @@ class Stack:
 def start(var: Path, *options: str, processes: Path, **environment: str) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "PORT")}
     return subprocess.Popen(
-        [sys.executable, "-m", "remit", "up", "--demo", "--port", str(free_port()), "--processes", processes, *options],
+        [
+            sys.executable,
+            "-m",
+            "remit",
+            "up",
+            "--demo",
+            "--port",
+            str(free_block()),
+            "--processes",
+            processes,
+            *options,
+        ],
         env={**clean, "REMIT_VAR": str(var), "CI": "true", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
