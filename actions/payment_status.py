@@ -9,8 +9,9 @@ from actions.turn import Turn
 from assistant.cards import button
 from assistant.outcomes import outcome_card, retry_buttons
 from billing.models import Payment
-from billing.payment_records import latest_payment
-from billing.payment_states import DECLINED, OPEN_STATES, SUCCEEDED
+from billing.payment_records import latest_payment, latest_try
+from billing.payment_states import DECLINED, NOT_ATTEMPTED, OPEN_STATES, SUCCEEDED
+from billing.quotes import open_quote
 from billing.receipts import receipt
 
 
@@ -19,16 +20,30 @@ class ActionPaymentStatus(Task):
 
     def answer(self, turn: Turn) -> list[EventType]:
         payment = latest_payment(turn.session, turn.account_id)
+        preface = _not_charged(turn)
         if payment is None:
-            turn.say(turn.word("status_none"))
+            turn.say(*preface, turn.word("status_none"))
         elif payment.state in OPEN_STATES:
-            turn.outcome(payment)
+            turn.outcome(payment, *preface)
         else:
             told = receipt(turn.session, payment.id, turn.today)
             retries = payment.state == DECLINED and not turn.in_form
             buttons = retry_buttons(told, *turn.place) if retries else []
-            turn.say(_finished(turn, payment), buttons=buttons, card=outcome_card(told, turn.principal.language))
+            turn.say(
+                *preface, _finished(turn, payment), buttons=buttons, card=outcome_card(told, turn.principal.language)
+            )
         return []
+
+
+def _not_charged(turn: Turn) -> list[str]:
+    """What the question may well mean, and what has charged nothing: a page left open, a try that never began."""
+    quote = open_quote(turn.session, turn.account_id, turn.now)
+    if quote is not None and quote.method_id is None:
+        return [turn.word("status_page_waits", amount=quote.amount)]
+    tried = latest_try(turn.session, turn.account_id)
+    if tried is not None and tried.state == NOT_ATTEMPTED:
+        return [turn.word("status_not_attempted", amount=tried.amount)]
+    return []
 
 
 def _finished(turn: Turn, payment: Payment) -> str:

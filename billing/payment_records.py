@@ -53,6 +53,16 @@ def latest_payment(session: Session, account_id: int) -> Payment | None:
     ).one_or_none()
 
 
+def latest_try(session: Session, account_id: int) -> Payment | None:
+    """The newest payment of all, also one that could not even be started."""
+    return session.scalars(
+        select(Payment)
+        .where(Payment.account_id == account_id)
+        .order_by(Payment.created_at.desc(), Payment.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
 def payment_of_quote(session: Session, quote_id: uuid.UUID) -> Payment | None:
     return session.scalars(select(Payment).where(Payment.quote_id == quote_id)).one_or_none()
 

@@ -202,6 +202,28 @@ def test_payment_status_says_the_present_state(
     assert told in people.talk(maya).say("did it go through", "payment_status").text
 
 
+def test_a_try_that_never_began_is_told_before_the_payment_before_it(
+    people: People, maya: Account, context: Context, gateway: FakeGateway
+) -> None:
+    pay(context, maya, "40.00")
+    gateway.fail_next("create_payment", "unreachable")
+    pay(context, maya, "11.00")
+    told = people.talk(maya).say("did it go through", "payment_status").text
+    assert told.startswith(
+        "The last try, $11.00, could not be started, and nothing was charged. Your payment of $40.00"
+    )
+
+
+def test_a_page_that_is_still_open_is_told_before_the_payment_before_it(
+    people: People, maya: Account, context: Context
+) -> None:
+    pay(context, maya, "40.00")
+    bot = people.talk(maya)
+    bot.say("pay 20 with a new card", "pay")
+    told = bot.say("I did it", "payment_status").text
+    assert told.startswith("Nothing has come from the secure page for $20.00 yet, so nothing was charged there.")
+
+
 def test_why_it_was_declined_offers_ways_on(
     people: People, maya: Account, context: Context, gateway: FakeGateway, tokens: dict[str, str]
 ) -> None:
