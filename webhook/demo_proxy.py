@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import httpx
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from billing.config import Settings
 from webhook.edge import edge
@@ -27,6 +28,12 @@ _HOP = frozenset(
 
 def make_client(settings: Settings) -> httpx.Client:
     return httpx.Client(base_url=settings.sandbox_url, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False)
+
+
+@blueprint.get("/")
+@guarded(who=sandbox_visitor, summary="The way to the demo page (only with the sandbox)", answers={302: "*/*"})
+def way_to_the_demo() -> BaseResponse:
+    return redirect("/demo/")
 
 
 @blueprint.route("/demo/", defaults={"path": ""}, methods=METHODS)

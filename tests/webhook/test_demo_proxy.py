@@ -57,6 +57,11 @@ def demo(make_app: Callable[..., Flask], sandbox_url: str) -> FlaskClient:
     return make_app(sandbox_url=sandbox_url).test_client()
 
 
+def test_the_bare_address_leads_to_the_demo(demo: FlaskClient) -> None:
+    answer = demo.get("/")
+    assert (answer.status_code, answer.location) == (302, "/demo/")
+
+
 def test_request_and_answer_are_passed_on(demo: FlaskClient) -> None:
     response = demo.post("/demo/api/start?x=1&y=a%20b", data=b'{"a": 1}', content_type="application/json")
     told = response.get_json()
