@@ -155,7 +155,8 @@ class Screen:
             self._message(event.payload, 0)
 
     def error(self, error: EdgeError) -> None:
-        self._line("!", f"{error} ({error.code})", "bold red")
+        request = f", request id {error.request_id}" if error.request_id else ""
+        self._line("!", f"{error} ({error.code}{request})", "bold red")
 
     def hint(self, text: str) -> None:
         self._console.print(Text(text, style="dim"))

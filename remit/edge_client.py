@@ -21,11 +21,11 @@ EVENTS_S = 30  # more than its pauses between two heartbeats
 
 
 class EdgeError(CommandFailed):
-    """The edge refused, or is not there. `code` is its own, or "unreachable"."""
+    """The edge refused, or is not there. `code` is its own, or "unreachable"; `request_id` finds it in the logs."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, request_id: str | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.request_id = code, request_id
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Conversation:
 def _refusal(answer: httpx.Response) -> EdgeError:
     try:
         error = answer.json()["error"]
-        return EdgeError(error["code"], error["message"])
+        return EdgeError(error["code"], error["message"], error.get("request_id"))
     except (ValueError, KeyError, TypeError):
         return EdgeError("unreadable", f"HTTP {answer.status_code}: {answer.text[:200]}")
 
