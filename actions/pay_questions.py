@@ -188,7 +188,9 @@ def effect_of(turn: Turn, wish: Wish, quote: Quote) -> str:
     texts = []
     if shares := shares_of(quote):
         texts.append(turn.word("quote_pays", invoices=invoice_phrase(shares, *turn.place)))
-    if quote.credit_minor:
+    if quote.credit_minor == quote.amount_minor:
+        texts.append(turn.word("quote_credit_only"))
+    elif quote.credit_minor:
         texts.append(turn.word("quote_credit", credit=Money(quote.credit_minor, quote.currency)))
     if wish.method is not None and wish.method.kind == "bank_debit":
         texts.append(turn.word("quote_debit"))

@@ -196,7 +196,7 @@ def test_nothing_is_proposed_to_a_customer_with_a_credit(people: People, context
     assert bot.loop is None
     bot.say("50", "inform_amount")
     quoted = bot.say("the visa", "choose_method")
-    assert "$50.00 of it is more than you owe" in quoted.text
+    assert "You owe nothing now, so all of it stays on your account as a credit." in quoted.text
 
 
 def test_240_invoices_are_counted_not_listed(people: People, context: Context) -> None:
