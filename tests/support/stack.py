@@ -21,6 +21,7 @@ import httpx
 from remit.keys import read_env_file
 from remit.postgres import socket_folder
 from remit.supervisor import ask, start_program, states, stop_program
+from webhook.health import KEPT_S
 
 PORTS = 5  # an edge and its neighbours (remit/plan.py)
 STARTS_WITHIN_S = 180  # training included
@@ -65,6 +66,7 @@ class TestStack:
     def start(self, name: str) -> None:
         """And up again, ready for turns."""
         start_program(self._sockets, name)
+        time.sleep(KEPT_S + 0.1)  # what /readyz said before the stop is good for so long
         self.wait_until_ready()
 
     def restart(self, name: str) -> None:
