@@ -66,7 +66,6 @@ class TestStack:
     def start(self, name: str) -> None:
         """And up again, ready for turns."""
         start_program(self._sockets, name)
-        time.sleep(KEPT_S + 0.1)  # what /readyz said before the stop is good for so long
         self.wait_until_ready()
 
     def restart(self, name: str) -> None:
@@ -86,6 +85,7 @@ class TestStack:
 
     def wait_until_ready(self, within_s: float = 40) -> None:
         deadline = time.monotonic() + within_s
+        time.sleep(KEPT_S + 0.1)  # what /readyz said before something was stopped is kept for so long
         while not self.is_ready():
             assert time.monotonic() < deadline, f"not ready after {within_s} s; logs in {self.var}/log"
             time.sleep(0.1)
