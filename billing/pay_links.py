@@ -50,13 +50,6 @@ def create_pay_link(
     return token
 
 
-def find_pay_link(session: Session, token: str, now: datetime) -> PayLink | None:
-    """The link while it is good: neither spent nor too old."""
-    return session.scalars(
-        select(PayLink).where(PayLink.token_hash == _hash(token), PayLink.spent_at.is_(None), PayLink.expires_at > now)
-    ).one_or_none()
-
-
 def look_up_pay_link(session: Session, token: str) -> PayLink | None:
     """The link whatever became of it, so that its page can say what did."""
     return session.scalars(select(PayLink).where(PayLink.token_hash == _hash(token))).one_or_none()
