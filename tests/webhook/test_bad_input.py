@@ -89,7 +89,6 @@ ADDRESSES = [
     ("OPTIONS", "/api/chat/messages", 405, "method_not_allowed"),
     ("TRACE", "/healthz", 405, "method_not_allowed"),
     ("BREW", "/healthz", 405, "method_not_allowed"),
-    ("GET", "/", 404, "not_found"),
     ("GET", "/api", 404, "not_found"),
     ("GET", "/.env", 404, "not_found"),
     ("GET", "/assets/../errors.py", 404, "not_found"),
