@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +25,7 @@ class ChatSession(Base):
     portal_user_id: Mapped[int] = mapped_column(ForeignKey("portal_users.id"))
     channel: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(Text)  # the network address that opened it
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     last_seen_at: Mapped[datetime] = mapped_column(Timestamp)
     expires_at: Mapped[datetime] = mapped_column(Timestamp)
@@ -36,7 +37,7 @@ class ChatTurn(Base):
     __tablename__ = "chat_turns"
     __table_args__ = (UniqueConstraint("sender", "message_id"), Index("ix_chat_turns_sender", "sender", "id"))
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     sender: Mapped[str] = mapped_column(ForeignKey("chat_sessions.sender"))
     message_id: Mapped[str] = mapped_column(Text)
     said: Mapped[str] = mapped_column(Text)
@@ -65,7 +66,7 @@ class ChatEvent(Base):
     __tablename__ = "chat_events"
     __table_args__ = (UniqueConstraint("sender", "key"), Index("ix_chat_events_sender", "sender", "id"))
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     sender: Mapped[str] = mapped_column(ForeignKey("chat_sessions.sender"))
     kind: Mapped[str] = mapped_column(Text)  # message | payment
     key: Mapped[str | None] = mapped_column(Text)  # what is told once only carries a key of its own
@@ -78,7 +79,7 @@ class Ticket(Base):
 
     __tablename__ = "tickets"
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     portal_user_id: Mapped[int | None] = mapped_column(ForeignKey("portal_users.id"))
     channel: Mapped[str] = mapped_column(Text)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.errors import NotFound
-from billing.models import Account, Credit, Invoice, PaymentMethod, PortalUser
+from billing.models import Account, Credit, GatewayCustomer, Invoice, PaymentMethod, PortalUser
 from billing.money import Money
 
 
@@ -102,6 +103,18 @@ def top_user(session: Session, account_id: int) -> PortalUser:
     if user is None:
         raise NotFound("portal user of account", account_id)
     return user
+
+
+def customer_of(session: Session, account_id: int, gateway: str) -> str | None:
+    """What the gateway calls the account; None before it has heard of it."""
+    row = session.get(GatewayCustomer, (account_id, gateway))
+    return row.reference if row is not None else None
+
+
+def remember_customer(session: Session, account_id: int, gateway: str, reference: str) -> None:
+    """The first name stays: two processes that asked at once were told the same one."""
+    values = {"account_id": account_id, "gateway": gateway, "reference": reference}
+    session.execute(insert(GatewayCustomer).values(values).on_conflict_do_nothing())
 
 
 def find_account(session: Session, number: str) -> Account:

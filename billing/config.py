@@ -45,6 +45,18 @@ class Settings(BaseSettings):
     sandbox_webhook_secret: str = Field(
         "", description="Signing secret of the sandbox bank's events; required with it.", repr=False
     )
+    stripe_secret_key: str = Field(
+        "", description="Our key at Stripe, `sk_…` or a restricted `rk_…`; with it, Stripe takes the money.", repr=False
+    )
+    stripe_publishable_key: str = Field("", description="Stripe's key for our secure page, `pk_…`; required with it.")
+    stripe_webhook_secret: str = Field(
+        "",
+        description="Signing secret of Stripe's events, `whsec_…`; two, separated by a comma, while it is rotated.",
+        repr=False,
+    )
+    stripe_api_base: str = Field("https://api.stripe.com", description="Where Stripe's API is.")
+    stripe_js_url: str = Field("https://js.stripe.com/endive/stripe.js", description="Stripe's script for our page.")
+    stripe_account: str = Field("", description="The connected account `acct_…` that we charge for, if any.")
     smtp_url: str = Field("smtp://127.0.0.1:8004", description="Mail server, `smtp://user:pass@host:port`.", repr=False)
     mail_from: str = Field("Northwind Telecom <billing@northwind.example>", description="Sender of all mail.")
     company_name: str = Field("Northwind Telecom", description="The company that customers pay.")

@@ -24,9 +24,16 @@ class Context:
 
 
 def make_gateway(settings: Settings) -> Gateway:
-    """The adapter that the settings choose. SystemExit when none is configured: there is no silent default."""
+    """Stripe where its keys are set, else the sandbox bank where it is on. SystemExit: there is no silent default."""
+    if settings.stripe_secret_key:
+        from billing.gateways.stripe import StripeGateway  # noqa: PLC0415  (only what is configured is loaded)
+
+        return StripeGateway.from_settings(settings)
     if not settings.sandbox_enabled:
-        raise SystemExit("no gateway is configured: set SANDBOX_ENABLED=1 for the sandbox bank (docs/settings.md)")
+        raise SystemExit(
+            "no gateway is configured: set STRIPE_SECRET_KEY, STRIPE_PUBLISHABLE_KEY and STRIPE_WEBHOOK_SECRET, "
+            "or SANDBOX_ENABLED=1 for the sandbox bank (docs/settings.md)"
+        )
     from billing.gateways.sandbox import SandboxGateway  # noqa: PLC0415  (only what is configured is loaded)
 
     return SandboxGateway.from_settings(settings)

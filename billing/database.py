@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -14,6 +14,8 @@ SessionFactory = sessionmaker[Session]
 
 
 class Base(DeclarativeBase):
+    # Ids and minor units outgrow 32 bits, so every integer has 64.
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger}
     # Named constraints, so that a migration can drop what another one made.
     metadata = MetaData(
         naming_convention={
@@ -26,7 +28,6 @@ class Base(DeclarativeBase):
     )
 
 
-Id = BigInteger
 Timestamp = DateTime(timezone=True)
 
 

@@ -26,8 +26,11 @@ def receive_event(session: Session, gateway: str, event: GatewayEvent, now: date
             gateway=gateway,
             event_id=event.id,
             type=event.type,
+            subject=event.subject,
             object_id=event.object_id,
+            customer=event.customer,
             payload=dict(event.payload),
+            made_at=event.created_at,
             received_at=now,
         )
         .on_conflict_do_nothing()
@@ -45,12 +48,11 @@ def handle_event(context: Context, event_row_id: int) -> None:
         event = session.get_one(EventReceived, event_row_id)
     if event.handled_at is not None:
         return
-    if event.type.startswith(("payment.", "refund.")) and event.object_id is not None:
+    if event.subject in ("payment", "refund") and event.object_id is not None:
         _handle_payment(context, event, context.gateway.retrieve_payment(event.object_id))
-    elif event.type.startswith("method."):
-        customer = event.payload.get("data", {}).get("object", {}).get("customer")
-        if customer:
-            methods.sync_methods_of_customer(context, customer)
+    elif event.subject == "method":
+        if event.customer:
+            methods.sync_methods_of_customer(context, event.customer)
         _finish(context, event, "settled")
     else:
         _finish(context, event, "ignored")
@@ -58,7 +60,7 @@ def handle_event(context: Context, event_row_id: int) -> None:
 
 def _handle_payment(context: Context, event: EventReceived, seen: GatewayPayment) -> None:
     """Settles and marks the event in one transaction; what a refund event hints at is looked up after its payment."""
-    about_refund = event.type.startswith("refund.")
+    about_refund = event.subject == "refund"
     with context.sessions.begin() as session:
         now = context.now()
         row = session.get_one(EventReceived, event.id, with_for_update=True)

@@ -5,22 +5,23 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.accounts import get_account, lock_account, top_user
+from billing.accounts import customer_of, get_account, lock_account, remember_customer, top_user
 from billing.context import Context
 from billing.errors import NotFound
 from billing.gateways.base import BillingDetails, MethodInfo
-from billing.models import Account, PaymentMethod
+from billing.models import Account, GatewayCustomer, PaymentMethod
 
 
 def sync_methods(context: Context, account_id: int) -> None:
     """Makes our list say what the gateway's list says: new ones appear, gone ones are removed, dates follow."""
     with context.sessions() as session:
         account, user = get_account(session, account_id), top_user(session, account_id)
-    customer = account.gateway_customer or context.gateway.ensure_customer(account.number, account.name, user.email)
+        known = customer_of(session, account_id, context.gateway.name)
+    customer = known or context.gateway.ensure_customer(account.number, account.name, user.email)
     listed = context.gateway.list_methods(customer)
     with context.sessions.begin() as session:
         locked = lock_account(session, account_id)
-        locked.gateway_customer = customer
+        remember_customer(session, account_id, context.gateway.name, customer)
         _take_over(session, locked, context.gateway.name, {info.reference: info for info in listed})
 
 
@@ -35,6 +36,7 @@ def _take_over(session: Session, account: Account, gateway: str, listed: dict[st
             continue
         method.state = "active"
         method.exp_month, method.exp_year, method.last4 = info.exp_month, info.exp_year, info.last4
+        method.fingerprint = info.fingerprint
     for info in listed.values():
         session.add(
             PaymentMethod(
@@ -48,6 +50,8 @@ def _take_over(session: Session, account: Account, gateway: str, listed: dict[st
                 exp_year=info.exp_year,
                 billing_address=dict(info.address) or account.billing_address,
                 billing_email=info.email,
+                fingerprint=info.fingerprint,
+                mandate_reference=info.mandate,
             )
         )
 
@@ -55,7 +59,11 @@ def _take_over(session: Session, account: Account, gateway: str, listed: dict[st
 def sync_methods_of_customer(context: Context, customer: str) -> None:
     """The same, for the account that the gateway knows as `customer`; nothing if it is none of ours."""
     with context.sessions() as session:
-        account_id = session.scalar(select(Account.id).where(Account.gateway_customer == customer))
+        account_id = session.scalar(
+            select(GatewayCustomer.account_id).where(
+                GatewayCustomer.gateway == context.gateway.name, GatewayCustomer.reference == customer
+            )
+        )
     if account_id is not None:
         sync_methods(context, account_id)
 

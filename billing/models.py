@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -34,7 +33,7 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
 
 
 def _id() -> Mapped[int]:
-    return mapped_column(BigInteger, Identity(), primary_key=True)
+    return mapped_column(Identity(), primary_key=True)
 
 
 def _created() -> Mapped[datetime]:
@@ -55,8 +54,18 @@ class Account(Base):
     currency: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text, server_default="en")
     billing_address: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
-    gateway_customer: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = _created()
+
+
+class GatewayCustomer(Base):
+    """What a gateway calls an account. Each gateway has names of its own."""
+
+    __tablename__ = "gateway_customers"
+    __table_args__ = (UniqueConstraint("gateway", "reference"),)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    gateway: Mapped[str] = mapped_column(Text, primary_key=True)
+    reference: Mapped[str] = mapped_column(Text)
 
 
 class PortalUser(Base):
@@ -96,10 +105,10 @@ class Invoice(Base):
     external_id: Mapped[str] = mapped_column(Text, unique=True)
     number: Mapped[str] = mapped_column(Text)
     currency: Mapped[str] = mapped_column(Text)
-    total_minor: Mapped[int] = mapped_column(BigInteger)
-    open_minor: Mapped[int] = mapped_column(BigInteger)
-    applied_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    written_off_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    total_minor: Mapped[int]
+    open_minor: Mapped[int]
+    applied_minor: Mapped[int] = mapped_column(server_default="0")
+    written_off_minor: Mapped[int] = mapped_column(server_default="0")
     issued_on: Mapped[date]
     due_on: Mapped[date]
     created_at: Mapped[datetime] = _created()
@@ -120,6 +129,7 @@ class PaymentMethod(Base):
         # `single_use`: paid once with the save box left empty; kept so that receipts can name it.
         CheckConstraint("state in ('active', 'single_use', 'removed')", name="state"),
         CheckConstraint("last4 ~ '^[0-9]{4}$'", name="last4"),
+        Index("ix_payment_methods_fingerprint", "fingerprint"),
     )
 
     id: Mapped[int] = _id()
@@ -133,6 +143,9 @@ class PaymentMethod(Base):
     exp_year: Mapped[int | None]
     billing_address: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     billing_email: Mapped[str | None] = mapped_column(Text)
+    fingerprint: Mapped[str | None] = mapped_column(Text)  # the gateway's; counts tries of one card on many accounts
+    mandate_reference: Mapped[str | None] = mapped_column(Text)  # the permission to debit a bank account
+    mandate_revoked: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[str] = mapped_column(Text, server_default="active")
     created_at: Mapped[datetime] = _created()
 
@@ -155,13 +168,13 @@ class Quote(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     account_id: Mapped[int]
     currency: Mapped[str] = mapped_column(Text)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int]
     method_id: Mapped[int | None]  # null: a card still to be entered on the secure page
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"))  # "only the oldest invoice"
     allocation: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB
     )  # preview: [{invoice_id, number, amount_minor, left_minor}]
-    credit_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")  # excess over what is owed
+    credit_minor: Mapped[int] = mapped_column(server_default="0")  # excess over what is owed
     billing_email: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default="open")
     channel: Mapped[str] = mapped_column(Text)
@@ -181,6 +194,11 @@ class Consent(Base):
     """The yes: what was said, word for word, and what was answered, when, where and by whom."""
 
     __tablename__ = "consents"
+    __table_args__ = (
+        Index("ix_consents_account", "account_id", "at"),
+        Index("ix_consents_sender", "sender", "at"),
+        Index("ix_consents_address", "address", "at"),
+    )
 
     id: Mapped[int] = _id()
     quote_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("quotes.id"), unique=True)
@@ -190,6 +208,9 @@ class Consent(Base):
     sender: Mapped[str | None] = mapped_column(Text)
     said: Mapped[str] = mapped_column(Text)
     answered: Mapped[str] = mapped_column(Text)
+    mandate_text: Mapped[str | None] = mapped_column(Text)  # of a bank debit, word for word as it stood on the page
+    address: Mapped[str | None] = mapped_column(Text)  # the network address that the yes came from, where there is one
+    user_agent: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Timestamp)
 
 
@@ -232,19 +253,19 @@ class Payment(Base):
     quote_id: Mapped[uuid.UUID | None]
     external_id: Mapped[str | None] = mapped_column(Text, unique=True)  # a payment made elsewhere
     currency: Mapped[str] = mapped_column(Text)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int]
     state: Mapped[str] = mapped_column(Text)
     gateway: Mapped[str] = mapped_column(Text)
     channel: Mapped[str] = mapped_column(Text)
     sender: Mapped[str | None] = mapped_column(Text)
     method_id: Mapped[int | None] = mapped_column(ForeignKey("payment_methods.id"))
     billing_email: Mapped[str | None] = mapped_column(Text)
-    captured_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    allocated_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    unapplied_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    refunded_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    lost_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    suspense_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    captured_minor: Mapped[int] = mapped_column(server_default="0")
+    allocated_minor: Mapped[int] = mapped_column(server_default="0")
+    unapplied_minor: Mapped[int] = mapped_column(server_default="0")
+    refunded_minor: Mapped[int] = mapped_column(server_default="0")
+    lost_minor: Mapped[int] = mapped_column(server_default="0")
+    suspense_minor: Mapped[int] = mapped_column(server_default="0")
     decline_code: Mapped[str | None] = mapped_column(Text)  # the gateway's, for the operator only
     action_url: Mapped[str | None] = mapped_column(Text)  # where the customer finishes a bank step
     checks: Mapped[int] = mapped_column(server_default="0")  # status queries so far, for their growing pauses
@@ -272,6 +293,7 @@ class Attempt(Base):
     gateway_object_id: Mapped[str | None] = mapped_column(Text, unique=True)
     confirm_sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
     answer: Mapped[str | None] = mapped_column(Text)  # the gateway's last word, or how the call ended
+    closed_at: Mapped[datetime | None] = mapped_column(Timestamp)  # cancelled there after a decline
     created_at: Mapped[datetime] = mapped_column(Timestamp)
 
 
@@ -310,12 +332,12 @@ class LedgerEntry(Base):
     )
 
     id: Mapped[int] = _id()
-    transaction_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    transaction_id: Mapped[int] = mapped_column(index=True)
     ledger_account: Mapped[str] = mapped_column(Text)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
-    invoice_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    invoice_id: Mapped[int | None] = mapped_column(index=True)
     direction: Mapped[str] = mapped_column(Text)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(Text)
 
 
@@ -337,10 +359,10 @@ class Credit(Base):
     id: Mapped[int] = _id()
     account_id: Mapped[int]
     currency: Mapped[str] = mapped_column(Text)
-    payment_id: Mapped[int | None] = mapped_column(BigInteger)  # null: granted by the billing system
+    payment_id: Mapped[int | None]  # null: granted by the billing system
     external_id: Mapped[str | None] = mapped_column(Text, unique=True)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
-    remaining_minor: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int]
+    remaining_minor: Mapped[int]
     reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Timestamp)
 
@@ -372,11 +394,11 @@ class Allocation(Base):
     id: Mapped[int] = _id()
     account_id: Mapped[int]
     currency: Mapped[str] = mapped_column(Text)
-    invoice_id: Mapped[int] = mapped_column(BigInteger)
-    payment_id: Mapped[int | None] = mapped_column(BigInteger)
-    credit_id: Mapped[int | None] = mapped_column(BigInteger)
-    transaction_id: Mapped[int] = mapped_column(BigInteger)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    invoice_id: Mapped[int]
+    payment_id: Mapped[int | None]
+    credit_id: Mapped[int | None]
+    transaction_id: Mapped[int]
+    amount_minor: Mapped[int]
     at: Mapped[datetime] = mapped_column(Timestamp)
 
 
@@ -393,16 +415,41 @@ class Refund(Base):
     )
 
     id: Mapped[int] = _id()
-    payment_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    payment_id: Mapped[int] = mapped_column(index=True)
     account_id: Mapped[int]
     currency: Mapped[str] = mapped_column(Text)
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int]
     state: Mapped[str] = mapped_column(Text)
     reopen_invoices: Mapped[bool]  # the operator's choice; otherwise what the refund uncovers is written off
     idempotency_key: Mapped[str] = mapped_column(Text, unique=True)
     gateway_object_id: Mapped[str | None] = mapped_column(Text, unique=True)
     next_check_at: Mapped[datetime | None] = mapped_column(Timestamp)  # null once the state is final
     created_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class Dispute(Base):
+    """Money that the customer's bank took back: held while `open`, then won or lost. A return is lost at once."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["payment_id", "account_id", "currency"], ["payments.id", "payments.account_id", "payments.currency"]
+        ),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("state in ('open', 'won', 'lost')", name="state"),
+    )
+
+    id: Mapped[int] = _id()
+    payment_id: Mapped[int] = mapped_column(index=True)
+    account_id: Mapped[int]
+    currency: Mapped[str] = mapped_column(Text)
+    amount_minor: Mapped[int]
+    state: Mapped[str] = mapped_column(Text)
+    is_return: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text)
+    gateway_object_id: Mapped[str] = mapped_column(Text, unique=True)
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    decided_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class EventReceived(Base):
@@ -415,8 +462,11 @@ class EventReceived(Base):
     gateway: Mapped[str] = mapped_column(Text)
     event_id: Mapped[str] = mapped_column(Text)
     type: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)  # payment | refund | dispute | method | mandate | other
     object_id: Mapped[str | None] = mapped_column(Text, index=True)
+    customer: Mapped[str | None] = mapped_column(Text)
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    made_at: Mapped[datetime | None] = mapped_column(Timestamp)  # on the gateway's clock
     received_at: Mapped[datetime] = mapped_column(Timestamp)
     handled_at: Mapped[datetime | None] = mapped_column(Timestamp)
     outcome: Mapped[str | None] = mapped_column(Text)  # settled | no_change | ignored | orphan | suspense
@@ -488,13 +538,29 @@ class OperatorItem(Base):
     resolution: Mapped[str | None] = mapped_column(Text)
 
 
+class Comparison(Base):
+    """One run over a period, gateway against ledger; what it found wrong is in the operator's queue."""
+
+    __tablename__ = "comparisons"
+
+    id: Mapped[int] = _id()
+    gateway: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(Timestamp)
+    until: Mapped[datetime] = mapped_column(Timestamp)
+    payments: Mapped[int]
+    differences: Mapped[int]
+    events: Mapped[int]
+    events_missed: Mapped[int]
+    at: Mapped[datetime] = mapped_column(Timestamp)
+
+
 class PayLink(Base):
     """A secure page's address: only the hash of its token is kept; spent at Pay, not at opening."""
 
     __tablename__ = "pay_links"
     __table_args__ = (
         ForeignKeyConstraint(["method_id", "account_id"], ["payment_methods.id", "payment_methods.account_id"]),
-        CheckConstraint("purpose in ('pay', 'edit_method')", name="purpose"),
+        CheckConstraint("purpose in ('pay', 'edit_method', 'bank_step')", name="purpose"),
     )
 
     id: Mapped[int] = _id()
@@ -506,7 +572,7 @@ class PayLink(Base):
     language: Mapped[str] = mapped_column(Text)
     purpose: Mapped[str] = mapped_column(Text)
     quote_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("quotes.id"))
-    method_id: Mapped[int | None] = mapped_column(BigInteger)
+    method_id: Mapped[int | None]
     expires_at: Mapped[datetime] = mapped_column(Timestamp)
     spent_at: Mapped[datetime | None] = mapped_column(Timestamp)
     created_at: Mapped[datetime] = mapped_column(Timestamp)

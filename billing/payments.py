@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing import audit, quotes
-from billing.accounts import get_account, lock_account
+from billing.accounts import customer_of, get_account, lock_account, remember_customer
 from billing.config import Settings
 from billing.context import Context
 from billing.errors import (
@@ -79,9 +79,9 @@ def start_payment(
     A decline and an unknown outcome are states of the payment, not errors.
     """
     payment_id = _begin(context, quote_id, consent, new_method)
-    gateway_id = _create(context, payment_id, new_method)
-    if gateway_id is not None:
-        _confirm(context, payment_id, gateway_id)
+    created = _create(context, payment_id, new_method)
+    if created is not None:
+        _confirm(context, payment_id, *created)
     with context.sessions() as session:
         return get_payment(session, payment_id)
 
@@ -214,11 +214,12 @@ def _patience(settings: Settings) -> timedelta:
     return timedelta(seconds=3 * settings.gateway_timeout_s)
 
 
-def _create(context: Context, payment_id: int, new_method: NewMethod | None) -> str | None:
+def _create(context: Context, payment_id: int, new_method: NewMethod | None) -> tuple[str, ChargeOrder] | None:
     """Prepares the charge at the gateway; commit 2 stores its id. None: nothing will be charged, and we say so."""
     with context.sessions() as session:
         payment, attempt = get_payment(session, payment_id), latest_attempt(session, payment_id)
-        order, customer = _order(session, payment, attempt, new_method)
+        order = _order(session, payment, attempt, new_method)
+    customer = order.customer
     try:
         if customer is None and attempt.save_method:
             with context.sessions() as session:
@@ -233,35 +234,32 @@ def _create(context: Context, payment_id: int, new_method: NewMethod | None) -> 
         close_unattempted(context, payment_id, cause="create_rejected", answer=str(error))
         return None
     with context.sessions.begin() as session:
-        account = lock_account(session, payment.account_id)
-        account.gateway_customer = account.gateway_customer or customer
+        lock_account(session, payment.account_id)
+        if customer is not None:
+            remember_customer(session, payment.account_id, context.gateway.name, customer)
         still_ours = session.scalar(select(Payment.state).where(Payment.id == payment_id)) == SUBMITTING
         attempt = latest_attempt(session, payment_id)
         attempt.gateway_object_id = created.id
         if still_ours:
             attempt.confirm_sent_at = context.now()
-    return created.id if still_ours else None
+    return (created.id, order) if still_ours else None
 
 
-def _order(
-    session: Session, payment: Payment, attempt: Attempt, new_method: NewMethod | None
-) -> tuple[ChargeOrder, str | None]:
-    customer = get_account(session, payment.account_id).gateway_customer
+def _order(session: Session, payment: Payment, attempt: Attempt, new_method: NewMethod | None) -> ChargeOrder:
     if new_method is not None:
         details = new_method.details
     else:
         method = session.get(PaymentMethod, payment.method_id)
         details = BillingDetails(payment.billing_email or "", method.billing_address if method else {})
-    order = ChargeOrder(
+    return ChargeOrder(
         amount=payment.amount,
         token=attempt.method_token,
-        customer=customer,
+        customer=customer_of(session, payment.account_id, payment.gateway),
         payment_reference=payment.reference,
         details=details,
         save=attempt.save_method,
         description=f"Bill payment {payment.reference}",
     )
-    return order, customer
 
 
 def _create_once_more_if_lost(context: Context, order: ChargeOrder, key: str) -> GatewayPayment:
@@ -275,12 +273,12 @@ def _create_once_more_if_lost(context: Context, order: ChargeOrder, key: str) ->
         return context.gateway.create_payment(order, key)
 
 
-def _confirm(context: Context, payment_id: int, gateway_id: str) -> None:
+def _confirm(context: Context, payment_id: int, gateway_id: str, order: ChargeOrder) -> None:
     """Charges, and settles what is known of it afterwards."""
     with context.sessions() as session:
         key = latest_attempt(session, payment_id).idempotency_key
     try:
-        seen = context.gateway.confirm_payment(gateway_id, f"{key}-confirm")
+        seen = context.gateway.confirm_payment(gateway_id, order, f"{key}-confirm")
     except GatewayUnreachable as error:
         close_unattempted(context, payment_id, cause="confirm_not_sent", answer=str(error))
         return

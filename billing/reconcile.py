@@ -75,7 +75,10 @@ def _look(context: Context, payment: Payment, gateway_id: str | None) -> Gateway
     None: there is no such object, so nothing was charged. A cancel that comes too late returns what it became.
     """
     gateway = context.gateway
-    found = gateway.retrieve_payment(gateway_id) if gateway_id else gateway.find_payment(payment.reference)
+    if gateway_id is not None:
+        found: GatewayPayment | None = gateway.retrieve_payment(gateway_id)
+    else:
+        found = gateway.find_payment(payment.reference, payment.created_at)
     if found is None:
         return None
     if found.status == "requires_confirmation":

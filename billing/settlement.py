@@ -140,6 +140,8 @@ def _remember_method(session: Session, payment: Payment, info: MethodInfo, attem
         exp_year=info.exp_year,
         billing_address=dict(info.address),
         billing_email=payment.billing_email,
+        fingerprint=info.fingerprint,
+        mandate_reference=info.mandate,
         state="active" if keep else "single_use",
     )
     session.add(method)

@@ -7,11 +7,14 @@ No adapter retries a confirm by itself in a way that could leave a lost answer l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from billing.money import Money
+
+BANK_DEBIT_ON_PAGE = "bank_debit_on_page"
 
 GatewayStatus = Literal[
     "requires_confirmation",  # created, nothing charged
@@ -43,11 +46,18 @@ class MethodInfo:
     exp_year: int | None = None
     address: Mapping[str, str] = field(default_factory=dict)
     email: str | None = None
+    fingerprint: str | None = None  # the same for the same card or bank account, whoever uses it
+    mandate: str | None = None  # the gateway's name for the customer's permission to debit a bank account
+    customer: str | None = None  # whose it is at the gateway; None for nobody's
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeOrder:
-    """One charge to prepare. `token`: a saved method's reference, or a single-use token of the gateway's fields."""
+    """One charge to prepare. `token`: a saved method's reference, or a single-use token of the gateway's fields.
+
+    `token` is BANK_DEBIT_ON_PAGE where the gateway's own script collects bank account and mandate on the secure page
+    after the charge was prepared: it is then the page that confirms, and the payment `requires_action` until it has.
+    """
 
     amount: Money
     token: str
@@ -68,8 +78,10 @@ class GatewayPayment:
     captured: Money | None = None
     payment_reference: str | None = None
     decline_code: str | None = None
-    action_url: str | None = None
+    action_url: str | None = None  # None while `requires_action`: the step is done on our own page with `client_secret`
     method: MethodInfo | None = None
+    created_at: datetime | None = None
+    client_secret: str | None = field(default=None, repr=False)  # for the gateway's script on our page; never stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +93,38 @@ class GatewayRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayDispute:
+    """A captured payment that the customer's bank takes back, for now (`open`) or for good (`lost`).
+
+    `is_return`: a bank debit sent back after it had succeeded, which nobody can contest.
+    """
+
+    id: str
+    payment_id: str  # the gateway's id of the disputed payment
+    status: Literal["open", "won", "lost"]
+    amount: Money
+    reason: str = ""
+    is_return: bool = False
+
+
+EventSubject = Literal["payment", "refund", "dispute", "method", "mandate", "other"]
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayEvent:
-    """A verified webhook. A hint only: what is settled is the object retrieved by `object_id`."""
+    """A verified webhook. A hint only: what is settled is the object retrieved by `object_id`.
+
+    `object_id`: the payment for the subjects payment, refund and dispute; the method for method and mandate (None where
+    the event does not name it); None for other, which is stored and counted. `customer`: whose method it is.
+    """
 
     id: str
     type: str
     object_id: str | None
     payload: Mapping[str, Any]
+    subject: EventSubject = "other"
+    customer: str | None = None
+    created_at: datetime | None = None
 
 
 class Gateway(Protocol):
@@ -103,14 +140,17 @@ class Gateway(Protocol):
         """Prepares a charge without making it (`requires_confirmation`). Same key, same object."""
         ...
 
-    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
-        """Charges. Raises OutcomeUnknown when the answer is lost, times out, is a 5xx or unreadable."""
+    def confirm_payment(self, gateway_id: str, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        """Charges. Raises OutcomeUnknown when the answer is lost, times out, is a 5xx or unreadable.
+
+        `order` is the one of the create: some gateways take a single-use token only now.
+        """
         ...
 
     def retrieve_payment(self, gateway_id: str) -> GatewayPayment: ...
 
-    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
-        """By our reference in the metadata; None when the gateway has no such object."""
+    def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:
+        """By our reference in the metadata, among what was created about `around`; None: there is no such object."""
         ...
 
     def cancel_payment(self, gateway_id: str) -> GatewayPayment:
@@ -125,7 +165,23 @@ class Gateway(Protocol):
         """Every refund of the payment, whoever made it: how a lost answer is looked up."""
         ...
 
+    def list_disputes(self, gateway_id: str) -> Sequence[GatewayDispute]:
+        """Every dispute and return of the payment. Inquiries, in which no money moves, are none."""
+        ...
+
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
+        """Every payment created in [since, until), in whatever state: what the daily compare goes through."""
+        ...
+
+    def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
+        """Every event that the gateway made in [since, until), delivered or not, as far back as it keeps them."""
+        ...
+
     def list_methods(self, customer: str) -> Sequence[MethodInfo]: ...
+
+    def retrieve_method(self, reference: str) -> MethodInfo:
+        """A method, or what a single-use token of the gateway's fields would charge. Raises GatewayRejected."""
+        ...
 
     def update_method(self, reference: str, details: BillingDetails) -> MethodInfo: ...
 

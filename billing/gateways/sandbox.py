@@ -16,6 +16,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from billing.errors import EventRefused, GatewayRejected, GatewayUnreachable, Ou
 from billing.gateways.base import (
     BillingDetails,
     ChargeOrder,
+    EventSubject,
     GatewayEvent,
     GatewayPayment,
     GatewayRefund,
@@ -48,6 +50,7 @@ NEVER_SENT = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
+SUBJECTS = ("payment.", "refund.", "dispute.", "method.")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
@@ -122,14 +125,14 @@ class SandboxGateway:
         }
         return self._change("/payments", asked, idempotency_key, _payment)
 
-    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
+    def confirm_payment(self, gateway_id: str, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:  # noqa: ARG002
         path = f"/payments/{_segment(gateway_id)}/confirm"
         return self._change(path, {}, idempotency_key, _payment, timeout_s=self._confirm_s)
 
     def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
         return self._look(f"/payments/{_segment(gateway_id)}", {}, _payment)
 
-    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
+    def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:  # noqa: ARG002
         found = self._look("/payments", {"payment_reference": payment_reference}, lambda told: _each(told, _payment))
         return found[0] if found else None
 
@@ -165,7 +168,8 @@ class SandboxGateway:
                 raise EventRefused("an event about nothing")
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise EventRefused(f"not an event: {type(error).__name__}") from None
-        return GatewayEvent(id_, type_, concerned, told)
+        subject = cast("EventSubject", type_.partition(".")[0]) if type_.startswith(SUBJECTS) else "other"
+        return GatewayEvent(id_, type_, concerned, told, subject, object_.get("customer"))
 
     def _check_signature(self, body: bytes, headers: Mapping[str, str]) -> None:
         header = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), "")

@@ -60,7 +60,6 @@ def upgrade() -> None:
         sa.Column(
             "billing_address", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
-        sa.Column("gateway_customer", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f("ck_accounts_currency")),
         sa.CheckConstraint("language in ('en', 'fr')", name=op.f("ck_accounts_language")),
@@ -88,12 +87,15 @@ def upgrade() -> None:
         sa.Column("gateway", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("object_id", sa.Text(), nullable=True),
+        sa.Column("customer", sa.Text(), nullable=True),
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
-        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tries", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events_received")),
         sa.UniqueConstraint("gateway", "event_id", name=op.f("uq_events_received_gateway_event_id")),
     )
@@ -101,7 +103,7 @@ def upgrade() -> None:
     op.create_table(
         "invoices",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
@@ -137,6 +139,28 @@ def upgrade() -> None:
         postgresql_where=sa.text("open_minor > 0"),
     )
     op.create_table(
+        "gateway_customers",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("gateway", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_gateway_customers_account_id")),
+        sa.PrimaryKeyConstraint("account_id", "gateway", name=op.f("pk_gateway_customers")),
+        sa.UniqueConstraint("gateway", "reference", name=op.f("uq_gateway_customers_gateway_reference")),
+    )
+    op.create_table(
+        "comparisons",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("gateway", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("payments", sa.BigInteger(), nullable=False),
+        sa.Column("differences", sa.BigInteger(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("events_missed", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_comparisons")),
+    )
+    op.create_table(
         "payment_methods",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
@@ -145,12 +169,15 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("brand", sa.Text(), nullable=False),
         sa.Column("last4", sa.Text(), nullable=False),
-        sa.Column("exp_month", sa.Integer(), nullable=True),
-        sa.Column("exp_year", sa.Integer(), nullable=True),
+        sa.Column("exp_month", sa.BigInteger(), nullable=True),
+        sa.Column("exp_year", sa.BigInteger(), nullable=True),
         sa.Column(
             "billing_address", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
         sa.Column("billing_email", sa.Text(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
+        sa.Column("mandate_reference", sa.Text(), nullable=True),
+        sa.Column("mandate_revoked", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("kind in ('card', 'bank_debit')", name=op.f("ck_payment_methods_kind")),
@@ -162,12 +189,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", "account_id", name=op.f("uq_payment_methods_id_account_id")),
     )
     op.create_index(op.f("ix_payment_methods_account_id"), "payment_methods", ["account_id"], unique=False)
+    op.create_index("ix_payment_methods_fingerprint", "payment_methods", ["fingerprint"], unique=False)
     op.create_table(
         "portal_users",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("phone", sa.Text(), nullable=True),
@@ -196,6 +224,7 @@ def upgrade() -> None:
         sa.Column("portal_user_id", sa.BigInteger(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -210,10 +239,10 @@ def upgrade() -> None:
     op.create_table(
         "quotes",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("method_id", sa.Integer(), nullable=True),
+        sa.Column("method_id", sa.BigInteger(), nullable=True),
         sa.Column("invoice_id", sa.BigInteger(), nullable=True),
         sa.Column("allocation", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("credit_minor", sa.BigInteger(), server_default="0", nullable=False),
@@ -302,6 +331,9 @@ def upgrade() -> None:
         sa.Column("sender", sa.Text(), nullable=True),
         sa.Column("said", sa.Text(), nullable=False),
         sa.Column("answered", sa.Text(), nullable=False),
+        sa.Column("mandate_text", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("user_agent", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_consents_account_id")),
         sa.ForeignKeyConstraint(["portal_user_id"], ["portal_users.id"], name=op.f("fk_consents_portal_user_id")),
@@ -309,6 +341,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
         sa.UniqueConstraint("quote_id", name=op.f("uq_consents_quote_id")),
     )
+    op.create_index("ix_consents_account", "consents", ["account_id", "at"], unique=False)
+    op.create_index("ix_consents_address", "consents", ["address", "at"], unique=False)
+    op.create_index("ix_consents_sender", "consents", ["sender", "at"], unique=False)
     op.create_table(
         "issued_buttons",
         sa.Column("id", sa.Text(), nullable=False),
@@ -337,7 +372,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("purpose in ('pay', 'edit_method')", name=op.f("ck_pay_links_purpose")),
+        sa.CheckConstraint("purpose in ('pay', 'edit_method', 'bank_step')", name=op.f("ck_pay_links_purpose")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_pay_links_account_id")),
         sa.ForeignKeyConstraint(
             ["method_id", "account_id"],
@@ -353,7 +388,7 @@ def upgrade() -> None:
         "payments",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("quote_id", sa.Uuid(), nullable=True),
         sa.Column("external_id", sa.Text(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=False),
@@ -372,7 +407,7 @@ def upgrade() -> None:
         sa.Column("suspense_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("decline_code", sa.Text(), nullable=True),
         sa.Column("action_url", sa.Text(), nullable=True),
-        sa.Column("checks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("checks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
@@ -419,13 +454,14 @@ def upgrade() -> None:
         "attempts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("payment_id", sa.BigInteger(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=False),
         sa.Column("method_token", sa.Text(), nullable=False),
         sa.Column("save_method", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("gateway_object_id", sa.Text(), nullable=True),
         sa.Column("confirm_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_attempts_payment_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
@@ -436,7 +472,7 @@ def upgrade() -> None:
     op.create_table(
         "credits",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("payment_id", sa.BigInteger(), nullable=True),
         sa.Column("external_id", sa.Text(), nullable=True),
@@ -520,10 +556,34 @@ def upgrade() -> None:
         postgresql_nulls_not_distinct=True,
     )
     op.create_table(
+        "disputes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("payment_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("is_return", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("gateway_object_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_disputes_amount_positive")),
+        sa.CheckConstraint("state in ('open', 'won', 'lost')", name=op.f("ck_disputes_state")),
+        sa.ForeignKeyConstraint(
+            ["payment_id", "account_id", "currency"],
+            ["payments.id", "payments.account_id", "payments.currency"],
+            name=op.f("fk_disputes_payment_id_account_id_currency"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
+        sa.UniqueConstraint("gateway_object_id", name=op.f("uq_disputes_gateway_object_id")),
+    )
+    op.create_index(op.f("ix_disputes_payment_id"), "disputes", ["payment_id"], unique=False)
+    op.create_table(
         "refunds",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("payment_id", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -554,7 +614,7 @@ def upgrade() -> None:
     op.create_table(
         "allocations",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("invoice_id", sa.BigInteger(), nullable=False),
         sa.Column("payment_id", sa.BigInteger(), nullable=True),

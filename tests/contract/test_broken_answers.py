@@ -12,8 +12,11 @@ from contextlib import contextmanager
 import pytest
 
 from billing.errors import GatewayRejected, GatewayUnreachable, OutcomeUnknown
+from billing.gateways.base import BillingDetails, ChargeOrder
+from billing.money import Money
 from tests.contract.worlds import World
 
+ORDER = ChargeOrder(Money(100, "CAD"), "tok_x", None, "R-x", BillingDetails("maya@northwind.example"))
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -81,21 +84,21 @@ def test_nonsense_leaves_a_confirm_unknown_and_a_read_undone(world: World, name:
     with server_that_says(NONSENSE[name]) as url:
         gateway = world.at_address(url)
         with pytest.raises(OutcomeUnknown):
-            gateway.confirm_payment("pay_x", "key")
+            gateway.confirm_payment("pay_x", ORDER, "key")
         with pytest.raises(GatewayUnreachable):
             gateway.retrieve_payment("pay_x")
 
 
 def test_too_many_requests_means_that_nothing_happened(world: World) -> None:
     with server_that_says(answered("429 Too Many Requests", b"{}")) as url, pytest.raises(GatewayUnreachable):
-        world.at_address(url).confirm_payment("pay_x", "key")
+        world.at_address(url).confirm_payment("pay_x", ORDER, "key")
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found"])
 def test_a_refusal_of_the_request_is_no_decline_and_not_unknown(world: World, status: str) -> None:
     body = json.dumps({"error": {"type": "invalid_request", "code": "resource_missing", "message": "No."}}).encode()
     with server_that_says(answered(status, body)) as url, pytest.raises(GatewayRejected) as caught:
-        world.at_address(url).confirm_payment("pay_x", "key")
+        world.at_address(url).confirm_payment("pay_x", ORDER, "key")
     assert caught.value.code == "resource_missing"
 
 
@@ -104,11 +107,11 @@ def test_an_answer_that_trickles_is_given_up_in_time(world: World) -> None:
     with server_that_says(reply, pause_s=0.02) as url:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
-            world.at_address(url).confirm_payment("pay_x", "key")
+            world.at_address(url).confirm_payment("pay_x", ORDER, "key")
         assert time.monotonic() - began < 3
 
 
 def test_an_endless_answer_is_given_up(world: World) -> None:
     reply = OK + b"Content-Length: 50000000\r\n\r\n" + b" " * 5_000_000
     with server_that_says(reply) as url, pytest.raises(OutcomeUnknown):
-        world.at_address(url).confirm_payment("pay_x", "key")
+        world.at_address(url).confirm_payment("pay_x", ORDER, "key")

@@ -68,14 +68,15 @@ class StormyBank(FakeGateway):
     def create_payment(self, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
         return self._by_wire("create", idempotency_key, lambda: self._prepare(order, idempotency_key))
 
-    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
-        return self._by_wire("confirm", idempotency_key, lambda: self._charge(gateway_id, idempotency_key))
+    def confirm_payment(self, gateway_id: str, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        return self._by_wire("confirm", idempotency_key, lambda: self._charge(gateway_id, order, idempotency_key))
 
     def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
         return self._by_wire("retrieve", gateway_id, lambda: super(StormyBank, self).retrieve_payment(gateway_id))
 
-    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
-        return self._by_wire("find", payment_reference, lambda: super(StormyBank, self).find_payment(payment_reference))
+    def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:
+        found = super().find_payment
+        return self._by_wire("find", payment_reference, lambda: found(payment_reference, around))
 
     def cancel_payment(self, gateway_id: str) -> GatewayPayment:
         return self._by_wire(
@@ -129,7 +130,7 @@ class StormyBank(FakeGateway):
             self.complaints.append(f"{len(twins)} objects for payment {order.payment_reference}")
         return created
 
-    def _charge(self, gateway_id: str, key: str) -> GatewayPayment:
+    def _charge(self, gateway_id: str, order: ChargeOrder, key: str) -> GatewayPayment:
         whose, _, fate = self.orders[gateway_id].token.partition(".")
         before = self.payments[gateway_id]
         if before.status != "requires_confirmation":
@@ -140,7 +141,7 @@ class StormyBank(FakeGateway):
             if other.status in UNDECIDED and self.orders[other_id].token.partition(".")[0] == whose:
                 self.complaints.append(f"{gateway_id} confirmed while {other_id} of the same account is {other.status}")
         self.behaviours[self.orders[gateway_id].token] = fate  # type: ignore[assignment]
-        charged = super().confirm_payment(gateway_id, key)
+        charged = super().confirm_payment(gateway_id, order, key)
         if charged.captured is not None and self.rng.random() < self.weather.other_amount:
             self.payments[gateway_id] = charged = replace(charged, captured=Money(charged.amount.minor + 1, "CAD"))
         return self._told(charged)

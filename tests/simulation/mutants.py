@@ -162,10 +162,14 @@ def what_somebody_closed_meanwhile_is_charged_all_the_same(
 ) -> None:
     create = payments._create
 
-    def created(context: Context, payment_id: int, new_method: Any) -> str | None:
-        gateway_id = create(context, payment_id, new_method)
+    def created(context: Context, payment_id: int, new_method: Any) -> tuple[str, ChargeOrder] | None:
+        if prepared := create(context, payment_id, new_method):
+            return prepared
         with context.sessions() as session:
-            return gateway_id or payment_records.latest_attempt(session, payment_id).gateway_object_id
+            payment = payment_records.get_payment(session, payment_id)
+            attempt = payment_records.latest_attempt(session, payment_id)
+            order = payments._order(session, payment, attempt, new_method)
+            return (attempt.gateway_object_id, order) if attempt.gateway_object_id else None
 
     patch.setattr(payments, "_create", created)
 
@@ -179,7 +183,11 @@ def what_was_not_confirmed_is_closed_without_cancelling_it(
 ) -> None:
     def look(context: Context, payment: Payment, gateway_id: str | None) -> GatewayPayment | None:
         gateway = context.gateway
-        found = gateway.retrieve_payment(gateway_id) if gateway_id else gateway.find_payment(payment.reference)
+        found = (
+            gateway.retrieve_payment(gateway_id)
+            if gateway_id
+            else gateway.find_payment(payment.reference, payment.created_at)
+        )
         if found is not None and found.status == "requires_confirmation":
             return replace(found, status="canceled")
         return found
@@ -191,7 +199,11 @@ def what_was_not_confirmed_is_closed_without_cancelling_it(
 def a_cancel_is_taken_to_have_worked(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
     def look(context: Context, payment: Payment, gateway_id: str | None) -> GatewayPayment | None:
         gateway = context.gateway
-        found = gateway.retrieve_payment(gateway_id) if gateway_id else gateway.find_payment(payment.reference)
+        found = (
+            gateway.retrieve_payment(gateway_id)
+            if gateway_id
+            else gateway.find_payment(payment.reference, payment.created_at)
+        )
         if found is not None and found.status != "processing":
             return replace(gateway.cancel_payment(found.id), status="canceled")
         return found

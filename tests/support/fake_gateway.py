@@ -7,12 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
 
 from billing.errors import EventRefused, GatewayRejected, GatewayUnreachable, OutcomeUnknown
 from billing.gateways.base import (
     BillingDetails,
     ChargeOrder,
+    EventSubject,
     GatewayEvent,
     GatewayPayment,
     GatewayRefund,
@@ -40,6 +42,13 @@ _STATUS: dict[Behaviour, GatewayStatus] = {
 }
 SIGNATURE = "genuine"
 T = TypeVar("T")
+
+
+def subject_of(type_: str) -> EventSubject:
+    subject = type_.partition(".")[0]
+    return (
+        cast("EventSubject", subject) if subject in ("payment", "refund", "dispute", "method", "mandate") else "other"
+    )
 
 
 @dataclass
@@ -78,7 +87,7 @@ class FakeGateway:
         with self._lock:
             return self._once(f"create {idempotency_key}", order, lambda: self._create(order))
 
-    def confirm_payment(self, gateway_id: str, idempotency_key: str) -> GatewayPayment:
+    def confirm_payment(self, gateway_id: str, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
         self._called("confirm_payment", gateway_id)
         if self.before_confirm is not None:
             self.before_confirm()
@@ -97,7 +106,7 @@ class FakeGateway:
             raise GatewayRejected(f"no payment {gateway_id}", code="resource_missing")
         return self.payments[gateway_id]
 
-    def find_payment(self, payment_reference: str) -> GatewayPayment | None:
+    def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:
         self._called("find_payment", payment_reference)
         return next((p for p in self.payments.values() if p.payment_reference == payment_reference), None)
 
@@ -138,7 +147,7 @@ class FakeGateway:
             raise EventRefused("wrong signature")
         try:
             told = json.loads(body)
-            return GatewayEvent(told["id"], told["type"], told.get("object_id"), told)
+            return GatewayEvent(told["id"], told["type"], told.get("object_id"), told, subject_of(told["type"]))
         except (ValueError, KeyError, TypeError) as error:
             raise EventRefused("not an event") from error
 
@@ -176,7 +185,8 @@ class FakeGateway:
         """A verified event about a payment, as the inbox takes it. The same `id` again is a repeated delivery."""
         self._events += 1
         event_id = id or f"evt_{self._events}"
-        return GatewayEvent(event_id, type_, gateway_id, {"id": event_id, "type": type_, "object_id": gateway_id})
+        told = {"id": event_id, "type": type_, "object_id": gateway_id}
+        return GatewayEvent(event_id, type_, gateway_id, told, subject_of(type_))
 
     def delivery(self, event: GatewayEvent) -> tuple[bytes, dict[str, str]]:
         """Body and headers with which `event` would arrive over HTTP."""
