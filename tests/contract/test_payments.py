@@ -6,6 +6,7 @@ import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -33,12 +34,23 @@ def order(world: World, behaviour: str = "succeeds", *, save_for: str | None = N
     return ChargeOrder(AMOUNT, token, save_for, reference, DETAILS, save=save_for is not None, description="INV-1001")
 
 
-def created(world: World, behaviour: str = "succeeds") -> GatewayPayment:
-    return world.gateway.create_payment(order(world, behaviour), key())
+def created(world: World, behaviour: str = "succeeds") -> tuple[GatewayPayment, ChargeOrder]:
+    wanted = order(world, behaviour)
+    return world.gateway.create_payment(wanted, key()), wanted
 
 
 def confirmed(world: World, behaviour: str = "succeeds") -> GatewayPayment:
-    return world.gateway.confirm_payment(created(world, behaviour).id, key())
+    return charged(world, order(world, behaviour))
+
+
+def charged(world: World, wanted: ChargeOrder) -> GatewayPayment:
+    """Created and confirmed, as a quote that was said yes to is."""
+    payment = world.gateway.create_payment(wanted, key())
+    return world.gateway.confirm_payment(payment.id, wanted, key())
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 # ----------------------------------------------------------------------------------------------- create, confirm
@@ -80,20 +92,20 @@ def test_the_same_key_for_another_order_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("behaviour", ["succeeds", "declines", "challenges", "waits"])
 def test_confirming_again_gives_the_same_answer_and_charges_once(world: World, behaviour: str) -> None:
-    payment, same = created(world, behaviour), key()
-    first = world.gateway.confirm_payment(payment.id, same)
-    assert world.gateway.confirm_payment(payment.id, same) == first
-    assert world.gateway.confirm_payment(payment.id, key()) == first  # another key: what it has become
+    (payment, wanted), same = created(world, behaviour), key()
+    first = world.gateway.confirm_payment(payment.id, wanted, same)
+    assert world.gateway.confirm_payment(payment.id, wanted, same) == first
+    assert world.gateway.confirm_payment(payment.id, wanted, key()) == first  # another key: what it has become
 
 
 def test_many_confirms_at_once_charge_once(world: World) -> None:
-    payment = created(world)
+    payment, wanted = created(world)
     barrier = threading.Barrier(8)
 
     def confirm(number: int) -> str:
         barrier.wait()
         try:
-            return world.gateway.confirm_payment(payment.id, f"{payment.id}-{number % 2}").status
+            return world.gateway.confirm_payment(payment.id, wanted, f"{payment.id}-{number % 2}").status
         except OutcomeUnknown:  # the same key is under way
             return "unknown"
 
@@ -108,20 +120,19 @@ def test_many_confirms_at_once_charge_once(world: World) -> None:
 
 @pytest.mark.parametrize("behaviour", LOST_AFTER_CHARGING)
 def test_a_lost_answer_is_unknown_and_the_charge_can_be_looked_up(world: World, behaviour: str) -> None:
-    wanted = order(world, behaviour)
-    payment = world.gateway.create_payment(wanted, key())
+    payment, wanted = created(world, behaviour)
     with pytest.raises(OutcomeUnknown):
-        world.gateway.confirm_payment(payment.id, key())
-    found = world.gateway.find_payment(wanted.payment_reference)
+        world.gateway.confirm_payment(payment.id, wanted, key())
+    found = world.gateway.find_payment(wanted.payment_reference, now())
     assert found is not None
     assert (found.id, found.status, found.captured) == (payment.id, "succeeded", AMOUNT)
     assert world.gateway.retrieve_payment(payment.id) == found
 
 
 def test_a_connection_that_dies_before_the_charge_is_unknown_too(world: World) -> None:
-    payment = created(world, "resets")
+    payment, wanted = created(world, "resets")
     with pytest.raises(OutcomeUnknown):
-        world.gateway.confirm_payment(payment.id, key())
+        world.gateway.confirm_payment(payment.id, wanted, key())
     assert world.gateway.retrieve_payment(payment.id).status == "requires_confirmation"
 
 
@@ -131,9 +142,9 @@ def test_a_gateway_that_is_not_there_was_never_reached(world: World) -> None:
     for call in (
         lambda: gateway.ensure_customer("1", "A", "a@b.example"),
         lambda: gateway.create_payment(wanted, key()),
-        lambda: gateway.confirm_payment("pay_x", key()),
+        lambda: gateway.confirm_payment("pay_x", wanted, key()),
         lambda: gateway.retrieve_payment("pay_x"),
-        lambda: gateway.find_payment("R"),
+        lambda: gateway.find_payment("R", now()),
         lambda: gateway.cancel_payment("pay_x"),
         lambda: gateway.refund("pay_x", AMOUNT, key()),
         lambda: gateway.list_refunds("pay_x"),
@@ -171,20 +182,23 @@ def test_a_bank_step_has_an_address_and_is_passed_or_failed_there(world: World, 
 
 
 def test_what_does_not_exist_is_found_nowhere_and_refused_by_id(world: World) -> None:
-    assert world.gateway.find_payment("R-of-nobody") is None
+    wanted = order(world)
+    assert world.gateway.find_payment("R-of-nobody", now()) is None
     for gateway_id in ("pay_nobody", "", "../customers", "é", "a/b?c=d"):
         with pytest.raises(GatewayRejected):
             world.gateway.retrieve_payment(gateway_id)
         with pytest.raises(GatewayRejected):
-            world.gateway.confirm_payment(gateway_id, key())
+            world.gateway.confirm_payment(gateway_id, wanted, key())
 
 
 @pytest.mark.parametrize("behaviour", ["succeeds", "challenges"])
 def test_what_has_not_charged_can_be_cancelled_and_never_charges_after(world: World, behaviour: str) -> None:
-    payment = confirmed(world, "challenges") if behaviour == "challenges" else created(world)
+    payment, wanted = created(world, behaviour)
+    if behaviour == "challenges":
+        world.gateway.confirm_payment(payment.id, wanted, key())
     assert world.gateway.cancel_payment(payment.id).status == "canceled"
     assert world.gateway.cancel_payment(payment.id).status == "canceled"
-    assert world.gateway.confirm_payment(payment.id, key()).status == "canceled"
+    assert world.gateway.confirm_payment(payment.id, wanted, key()).status == "canceled"
 
 
 @pytest.mark.parametrize(("behaviour", "status"), [("succeeds", "succeeded"), ("waits", "processing")])
@@ -204,28 +218,25 @@ def test_an_account_has_one_customer_for_ever(world: World) -> None:
 
 def test_a_saved_card_is_listed_and_charged_again(world: World) -> None:
     owner = customer(world)
-    saving = world.gateway.create_payment(order(world, save_for=owner), key())
-    world.gateway.confirm_payment(saving.id, key())
+    charged(world, order(world, save_for=owner))
     (method,) = world.gateway.list_methods(owner)
     assert (method.last4, method.email, method.address["city"]) == ("4242", DETAILS.email, "Montréal")
     again = replace(order(world), token=method.reference, customer=owner)
-    payment = world.gateway.confirm_payment(world.gateway.create_payment(again, key()).id, key())
+    payment = charged(world, again)
     assert (payment.status, payment.method) == ("succeeded", method)
     assert list(world.gateway.list_methods(owner)) == [method]
 
 
 def test_a_card_is_not_kept_unless_asked_to_or_when_declined(world: World) -> None:
     owner = customer(world)
-    unsaved = replace(order(world), customer=owner)
-    world.gateway.confirm_payment(world.gateway.create_payment(unsaved, key()).id, key())
-    declined = order(world, "declines", save_for=owner)
-    world.gateway.confirm_payment(world.gateway.create_payment(declined, key()).id, key())
+    charged(world, replace(order(world), customer=owner))
+    charged(world, order(world, "declines", save_for=owner))
     assert list(world.gateway.list_methods(owner)) == []
 
 
 def test_address_and_email_of_a_saved_card_can_be_changed(world: World) -> None:
     owner = customer(world)
-    world.gateway.confirm_payment(world.gateway.create_payment(order(world, save_for=owner), key()).id, key())
+    charged(world, order(world, save_for=owner))
     (method,) = world.gateway.list_methods(owner)
     changed = world.gateway.update_method(method.reference, BillingDetails("new@northwind.example", {"city": "Québec"}))
     assert (changed.email, dict(changed.address)) == ("new@northwind.example", {"city": "Québec"})
@@ -265,7 +276,7 @@ def test_every_refund_is_listed_with_the_key_that_asked_for_it(world: World) -> 
 
 def test_nothing_captured_or_another_currency_is_not_refunded(world: World) -> None:
     with pytest.raises(GatewayRejected):
-        world.gateway.refund(created(world).id, AMOUNT, key())
+        world.gateway.refund(created(world)[0].id, AMOUNT, key())
     with pytest.raises(GatewayRejected):
         world.gateway.refund(confirmed(world).id, Money(100, "USD"), key())
 
