@@ -62,6 +62,7 @@ create table if not exists payments (
     confirmed_at timestamptz,
     decided_at timestamptz
 );
+create index if not exists payments_created on payments (created_at);
 create index if not exists payments_reference on payments (payment_reference);
 create index if not exists payments_customer on payments (customer_id, seq);
 
@@ -83,6 +84,7 @@ create table if not exists disputes (
     currency text not null,
     reason text not null,
     status text not null check (status in ('open', 'won', 'lost')),
+    is_return boolean not null, -- a bank debit sent back after it had succeeded
     created_at timestamptz not null default now()
 );
 
@@ -104,6 +106,7 @@ create table if not exists events (
     body text not null,
     created_at timestamptz not null default now()
 );
+create index if not exists events_created on events (created_at);
 
 create table if not exists deliveries (
     id bigint generated always as identity primary key,

@@ -13,10 +13,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ from billing.gateways.base import (
     BillingDetails,
     ChargeOrder,
     EventSubject,
+    GatewayDispute,
     GatewayEvent,
     GatewayPayment,
     GatewayRefund,
@@ -107,6 +109,10 @@ class SandboxGateway:
     def list_methods(self, customer: str) -> Sequence[MethodInfo]:
         return self._look(f"/customers/{_segment(customer)}/methods", {}, lambda told: _each(told, _method))
 
+    def retrieve_method(self, reference: str) -> MethodInfo:
+        kind = "tokens" if reference.startswith("tok_") else "methods"
+        return self._look(f"/{kind}/{_segment(reference)}", {}, _method)
+
     def update_method(self, reference: str, details: BillingDetails) -> MethodInfo:
         return self._change(f"/methods/{_segment(reference)}", {"billing_details": _details(details)}, None, _method)
 
@@ -151,7 +157,16 @@ class SandboxGateway:
     def list_refunds(self, gateway_id: str) -> Sequence[GatewayRefund]:
         return self._look("/refunds", {"payment": gateway_id}, lambda told: _each(told, _refund))
 
+    def list_disputes(self, gateway_id: str) -> Sequence[GatewayDispute]:
+        return self._look("/disputes", {"payment": gateway_id}, lambda told: _each(told, _dispute))
+
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
+        return self._pages("/payments", since, until, _payment)
+
     # ---------------------------------------------------------------------------------------------------- events
+
+    def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
+        return self._pages("/events", since, until, _event)
 
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
         self._check_signature(body, headers)
@@ -160,16 +175,9 @@ class SandboxGateway:
             # The inbox keeps it as JSONB, which holds neither NUL nor half a surrogate pair.
             if b"\\u0000" in json.dumps(told, ensure_ascii=False).encode():
                 raise EventRefused("an event with a NUL in it")
-            id_, type_, object_ = told["id"], told["type"], told["data"]["object"]
-            if not (_NAME.fullmatch(id_) and _NAME.fullmatch(type_)):
-                raise EventRefused("an event without a proper id or type")
-            concerned = None if type_.startswith("method.") else object_.get("payment", object_["id"])
-            if concerned is not None and not _NAME.fullmatch(concerned):
-                raise EventRefused("an event about nothing")
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            return _event(told)
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
             raise EventRefused(f"not an event: {type(error).__name__}") from None
-        subject = cast("EventSubject", type_.partition(".")[0]) if type_.startswith(SUBJECTS) else "other"
-        return GatewayEvent(id_, type_, concerned, told, subject, object_.get("customer"))
 
     def _check_signature(self, body: bytes, headers: Mapping[str, str]) -> None:
         header = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), "")
@@ -213,6 +221,17 @@ class SandboxGateway:
             return _read(status, told, read)
         except (httpx.TransportError, httpx.DecodingError, _Unreadable) as error:
             raise GatewayUnreachable(f"GET {path}: {_describe(error)}") from error
+
+    def _pages(self, path: str, since: datetime, until: datetime, read: Callable[[Any], T]) -> Iterator[T]:
+        """Everything made in [since, until), page after page; the bank tells its times in whole seconds."""
+        query = {"since": str(_second(since)), "until": str(_second(until))}
+        while True:
+            told = self._look(path, query, lambda told: (_each(told, read), told["has_more"], told["data"][-1:]))
+            found, has_more, last = told
+            yield from found
+            if not (has_more and last):
+                return
+            query["after"] = _identity(last[0])
 
     def _send(self, method: str, path: str, timeout_s: float, **request: Any) -> tuple[int, Any]:
         """Status and JSON of the answer within `timeout_s` seconds in all; httpx's own limit is one a read."""
@@ -276,6 +295,15 @@ def _identity(told: Any) -> str:
     return _text(told["id"])
 
 
+def _second(moment: datetime) -> int:
+    """Rounded up, so that [since, until) holds the same seconds on either side."""
+    return math.ceil(moment.timestamp())
+
+
+def _moment(seconds: Any) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("not a text")
@@ -298,6 +326,8 @@ def _method(told: Any) -> MethodInfo:
         exp_year=told["exp_year"],
         address=dict(told["billing_details"]["address"]),
         email=told["billing_details"]["email"],
+        fingerprint=told["fingerprint"] or None,
+        customer=told["customer"],
     )
 
 
@@ -314,6 +344,7 @@ def _payment(told: Any) -> GatewayPayment:
         decline_code=told["decline_code"],
         action_url=_text(action["url"]) if action else None,
         method=_method(told["method"]),
+        created_at=_moment(told["created"]),
     )
 
 
@@ -323,3 +354,29 @@ def _refund(told: Any) -> GatewayRefund:
     key = told["metadata"].get("key")
     amount = _money(told["amount"], told["currency"])
     return GatewayRefund(_text(told["id"]), told["status"], amount, None if key is None else _text(key))
+
+
+def _dispute(told: Any) -> GatewayDispute:
+    if told["status"] not in ("open", "won", "lost") or not isinstance(told["is_return"], bool):
+        raise ValueError("not a dispute")
+    return GatewayDispute(
+        id=_text(told["id"]),
+        payment_id=_text(told["payment"]),
+        status=told["status"],
+        amount=_money(told["amount"], told["currency"]),
+        reason=str(told["reason"]),
+        is_return=told["is_return"],
+    )
+
+
+def _event(told: Any) -> GatewayEvent:
+    """What it is about: the payment, or for a method the method. Raises for what is no event."""
+    id_, type_, object_ = told["id"], told["type"], told["data"]["object"]
+    if not (_NAME.fullmatch(id_) and _NAME.fullmatch(type_)):
+        raise ValueError("an event without a proper id or type")
+    concerned, customer = object_.get("payment", object_["id"]), object_.get("customer")
+    if not _NAME.fullmatch(concerned) or not (customer is None or _NAME.fullmatch(customer)):
+        raise ValueError("an event about nothing")
+    subject = cast("EventSubject", type_.partition(".")[0]) if type_.startswith(SUBJECTS) else "other"
+    made_at = _moment(told["created"]) if "created" in told else None
+    return GatewayEvent(id_, type_, concerned, told, subject, customer, made_at)

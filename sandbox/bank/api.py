@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from sandbox.bank import customers, disputes, events, payments, refunds
 from sandbox.bank.cards import SLOW_S
 from sandbox.bank.errors import BankError, ConnectionCut, invalid, missing
 from sandbox.bank.idempotency import Answer, answer_once, fingerprint
+from sandbox.bank.windows import Window
 from sandbox.box import box
 from sandbox.database import Row, Transaction, all_of, one
 from sandbox.trouble import spoil
@@ -74,8 +76,13 @@ def _read(look: Callable[[Transaction], dict[str, Any]]) -> Response:
         return jsonify(look(tx))
 
 
-def _listed(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"object": "list", "data": rows}
+def _listed(rows: list[dict[str, Any]], has_more: bool = False) -> dict[str, Any]:
+    return {"object": "list", "data": rows, "has_more": has_more}
+
+
+def _page(page: tuple[list[Row], bool], tell: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
+    rows, has_more = page
+    return _listed([tell(row) for row in rows], has_more)
 
 
 def _payment(tx: Transaction, payment: Row) -> dict[str, Any]:
@@ -130,6 +137,12 @@ def update_method(method_id: str) -> Response:
     return _done(lambda tx: customers.method_json(customers.update_details(tx, post, method_id, details)))
 
 
+@blueprint.get("/tokens/<token>")
+def get_token(token: str) -> Response:
+    """What a token of the card fields would charge, as a method that is nobody's yet."""
+    return _read(lambda tx: customers.token_json(customers.get_token(tx, token)))
+
+
 @blueprint.post("/methods/<method_id>/detach")
 def detach_method(method_id: str) -> Response:
     return _done(lambda tx: customers.method_json(customers.detach(tx, method_id)))
@@ -146,6 +159,10 @@ def create_payment() -> Response:
 
 @blueprint.get("/payments")
 def search_payments() -> Response:
+    """With `since` or `until`: what was made then, oldest first, in pages. Else newest first, at most a hundred."""
+    window = Window.of_query(request.args)
+    if window is not None:
+        return _read(lambda tx: _page(window.rows(tx, "payments"), lambda payment: _payment(tx, payment)))
     names = {"payment_reference": "payment_reference", "status": "status", "customer": "customer_id"}
     by = {column: request.args[name] for name, column in names.items() if name in request.args}
     return _read(lambda tx: _listed([_payment(tx, payment) for payment in payments.search(tx, **by)]))
@@ -231,6 +248,12 @@ def open_dispute() -> Response:
     return _done(start)
 
 
+@blueprint.get("/disputes")
+def list_disputes() -> Response:
+    payment = request.args.get("payment", "")
+    return _read(lambda tx: _listed([disputes.as_json(dispute) for dispute in disputes.of_payment(tx, payment)]))
+
+
 @blueprint.post("/disputes/<dispute_id>/close")
 def close_dispute(dispute_id: str) -> Response:
     outcome, post = str(_asked().get("outcome")), box().post
@@ -242,7 +265,13 @@ def close_dispute(dispute_id: str) -> Response:
 
 @blueprint.get("/events")
 def list_events() -> Response:
-    """Newest first, at most a hundred; `?payment=` narrows. With every delivery's state."""
+    """Newest first, at most a hundred, with every delivery's state; `?payment=` narrows.
+
+    With `since` or `until`: the events themselves, delivered or not, oldest first, in pages.
+    """
+    window = Window.of_query(request.args)
+    if window is not None:
+        return _read(lambda tx: _page(window.rows(tx, "events"), lambda event: json.loads(event["body"])))
     query = (
         "select e.id, e.type, e.payment_id as payment, e.created_at::text as created,"
         " coalesce(jsonb_agg(jsonb_build_object('state', d.state, 'tries', d.tries, 'last_answer', d.last_answer)"

@@ -63,6 +63,18 @@ def spend_token(tx: Transaction, token: str, details: Row) -> Row:
     return add_method(tx, kept | {"kind": "card"}, details, customer_id=None)
 
 
+def get_token(tx: Transaction, token: str) -> Row:
+    row = one(tx, "select * from tokens where id = %s", token)
+    if row is None:
+        raise missing("token", token)
+    return row
+
+
+def token_json(token: Row) -> dict[str, Any]:
+    """In the shape of a method: a card that is nobody's, under the token's own name."""
+    return method_json(token | {"kind": "card", "customer_id": None, "email": None, "address": {}})
+
+
 def add_method(tx: Transaction, card: Row, details: Row, customer_id: str | None) -> Row:
     """`details`: email and address, as `read_details` gives them."""
     row = one(

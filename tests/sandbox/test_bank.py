@@ -197,7 +197,9 @@ def test_a_dispute_is_opened_and_closed_once(sandbox: RunningSandbox) -> None:
     assert (dispute["status"], dispute["amount"]) == ("open", 1000)
     path = f"/bank/v1/disputes/{dispute['id']}/close"
     assert sandbox.post(path, {"outcome": "lost"}).json()["status"] == "lost"
-    assert sandbox.post(path, {"outcome": "won"}).json()["error"]["code"] == "dispute_unexpected_state"
+    assert sandbox.post(path, {"outcome": "lost"}).json()["error"]["code"] == "dispute_unexpected_state"
+    assert sandbox.post(path, {"outcome": "won"}).json()["status"] == "won"  # an appeal
+    assert sandbox.post(path, {"outcome": "lost"}).json()["error"]["code"] == "dispute_unexpected_state"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar, cast
 
 from billing.errors import EventRefused, GatewayRejected, GatewayUnreachable, OutcomeUnknown
@@ -15,6 +15,7 @@ from billing.gateways.base import (
     BillingDetails,
     ChargeOrder,
     EventSubject,
+    GatewayDispute,
     GatewayEvent,
     GatewayPayment,
     GatewayRefund,
@@ -67,6 +68,9 @@ class FakeGateway:
     methods: dict[str, MethodInfo] = field(default_factory=dict)
     refunds: dict[str, GatewayRefund] = field(default_factory=dict)
     refunds_end: Literal["pending", "succeeded", "failed"] = "succeeded"
+    disputes: dict[str, GatewayDispute] = field(default_factory=dict)
+    events: dict[str, GatewayEvent] = field(default_factory=dict)  # everything ever told, delivered or not
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     calls: list[tuple[str, str]] = field(default_factory=list)
     before_confirm: Callable[[], None] | None = None
     _owners: dict[str, str] = field(default_factory=dict)
@@ -131,9 +135,26 @@ class FakeGateway:
         self._called("list_refunds", gateway_id)
         return [r for r in self.refunds.values() if self._refund_of[r.id] == gateway_id]
 
+    def list_disputes(self, gateway_id: str) -> Sequence[GatewayDispute]:
+        self._called("list_disputes", gateway_id)
+        return [d for d in self.disputes.values() if d.payment_id == gateway_id]
+
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
+        self._called("list_payments", since.isoformat())
+        return iter([p for p in self.payments.values() if p.created_at and since <= p.created_at < until])
+
+    def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
+        self._called("list_events", since.isoformat())
+        return iter([e for e in self.events.values() if e.created_at and since <= e.created_at < until])
+
     def list_methods(self, customer: str) -> Sequence[MethodInfo]:
         self._called("list_methods", customer)
         return [m for m in self.methods.values() if self._owners.get(m.reference) == customer]
+
+    def retrieve_method(self, reference: str) -> MethodInfo:
+        """A saved method; any other name is taken for a fresh token of the card fields."""
+        self._called("retrieve_method", reference)
+        return self.methods.get(reference) or self._card(reference)
 
     def update_method(self, reference: str, details: BillingDetails) -> MethodInfo:
         self._called("update_method", reference)
@@ -181,12 +202,35 @@ class FakeGateway:
         with self._lock:
             return self._refund(gateway_id, amount, None)
 
+    def dispute(
+        self,
+        gateway_id: str,
+        amount: Money | None = None,
+        status: Literal["open", "won", "lost"] = "open",
+        *,
+        is_return: bool = False,
+    ) -> GatewayDispute:
+        """The customer's bank takes `amount` (all that was captured) back; a return is lost at once."""
+        with self._lock:
+            wanted = amount or self.payments[gateway_id].captured
+            assert wanted is not None, "nothing was captured"
+            id_ = f"dp_{self.ids}_{len(self.disputes) + 1}"
+            ends = "lost" if is_return else status
+            self.disputes[id_] = GatewayDispute(id_, gateway_id, ends, wanted, "general", is_return)
+            return self.disputes[id_]
+
+    def decide_dispute(self, dispute_id: str, status: Literal["open", "won", "lost"]) -> GatewayDispute:
+        with self._lock:
+            self.disputes[dispute_id] = replace(self.disputes[dispute_id], status=status)
+            return self.disputes[dispute_id]
+
     def event(self, gateway_id: str | None, type_: str, *, id: str | None = None) -> GatewayEvent:
         """A verified event about a payment, as the inbox takes it. The same `id` again is a repeated delivery."""
         self._events += 1
         event_id = id or f"evt_{self._events}"
         told = {"id": event_id, "type": type_, "object_id": gateway_id}
-        return GatewayEvent(event_id, type_, gateway_id, told, subject_of(type_))
+        made = GatewayEvent(event_id, type_, gateway_id, told, subject_of(type_), created_at=self.now())
+        return self.events.setdefault(event_id, made)
 
     def delivery(self, event: GatewayEvent) -> tuple[bytes, dict[str, str]]:
         """Body and headers with which `event` would arrive over HTTP."""
@@ -229,7 +273,11 @@ class FakeGateway:
     def _create(self, order: ChargeOrder) -> GatewayPayment:
         gateway_id = f"{self.ids}_{len(self.payments) + 1}"
         created = GatewayPayment(
-            gateway_id, "requires_confirmation", order.amount, payment_reference=order.payment_reference
+            gateway_id,
+            "requires_confirmation",
+            order.amount,
+            payment_reference=order.payment_reference,
+            created_at=self.now(),
         )
         self.payments[gateway_id], self.orders[gateway_id] = created, order
         return created
@@ -240,8 +288,11 @@ class FakeGateway:
             return payment
         behaviour = self.behaviours.get(order.token, "succeeded")
         status = _STATUS[behaviour]
-        method = self.methods.get(order.token) or MethodInfo(
-            f"pm_of_{order.token}", "card", "visa", "4242", 4, 2031, order.details.address, order.details.email
+        method = self.methods.get(order.token) or replace(
+            self._card(order.token),
+            reference=f"pm_of_{order.token}",
+            address=order.details.address,
+            email=order.details.email,
         )
         if order.save and order.customer and status != "declined":
             self.save_method(order.customer, method)
@@ -254,6 +305,10 @@ class FakeGateway:
             method=method,
         )
         return self.payments[gateway_id]
+
+    @staticmethod
+    def _card(token: str) -> MethodInfo:
+        return MethodInfo(token, "card", "visa", "4242", 4, 2031, fingerprint=f"fp_{token}")
 
     def _refund(self, gateway_id: str, amount: Money, key: str | None) -> GatewayRefund:
         captured = self.payments[gateway_id].captured
