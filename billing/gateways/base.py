@@ -82,6 +82,8 @@ class GatewayPayment:
     method: MethodInfo | None = None
     created_at: datetime | None = None
     client_secret: str | None = field(default=None, repr=False)  # for the gateway's script on our page; never stored
+    refunded: Money | None = None  # given back of it so far; None where the gateway does not say so with the payment
+    disputed: bool | None = None  # was it ever disputed or returned? None: as above
 
 
 @dataclass(frozen=True, slots=True)
