@@ -16,9 +16,9 @@ from assistant import wording
 from assistant.cards import Cards
 from assistant.identity import Principal
 from assistant.outcomes import outcome_message
-from billing.accounts import Position, position
+from billing.accounts import Position, position, usable_methods
 from billing.context import Context
-from billing.models import Payment
+from billing.models import Payment, PaymentMethod
 
 FORM = "payment_form"
 LISTEN = "action_listen"
@@ -108,6 +108,10 @@ class Turn:
     def position(self) -> Position:
         return position(self.session, self.account_id, self.today)
 
+    def methods(self) -> list[PaymentMethod]:
+        """What the account has saved and can pay with now."""
+        return usable_methods(self.session, self.account_id, self.context.gateway.name)
+
     # ------------------------------------------------------------------------------------------- what to answer
 
     @property
@@ -138,7 +142,7 @@ class Turn:
 
     def outcome(self, payment: Payment, *preface: str) -> None:
         """Says what became of a payment."""
-        told = outcome_message(self.session, payment, *self.place, self.now)
+        told = outcome_message(self.session, payment, *self.place, self.now, self.context.settings)
         self.say(*preface, told["text"], buttons=told["buttons"], card=told["card"])
 
     def release(self) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from assistant.cards import Cards, Message, button, method_of
+from assistant.cards import Cards, Message, button, link_card, method_of
 from assistant.wording import invoice_phrase, method_label, say
-from billing.models import Payment
+from billing.config import Settings
+from billing.models import Consent, Payment
+from billing.pay_links import create_pay_link, pay_url
 from billing.payment_states import (
     CANCELED,
     DECLINED,
@@ -24,10 +27,13 @@ from billing.receipts import Receipt, receipt
 TRY_AGAIN = frozenset({DECLINED, NOT_ATTEMPTED, CANCELED})  # nothing was charged: the amount is kept
 
 
-def outcome_message(session: Session, payment: Payment, language: str, channel: str, now: datetime) -> Message:
+def outcome_message(
+    session: Session, payment: Payment, language: str, channel: str, now: datetime, settings: Settings
+) -> Message:
     """The payment's present state in words, what can be done next as buttons, and a card.
 
-    An undecided payment is never worded as paid, and a missing answer never as a decline.
+    An undecided payment is never worded as paid, and a missing answer never as a decline. A step that is left to do at
+    the bank gets a link; where that leads to our own page it is a new one each time, so the caller has to commit it.
     """
     told = receipt(session, payment.id, now.date())
     buttons = []
@@ -35,8 +41,49 @@ def outcome_message(session: Session, payment: Payment, language: str, channel: 
         buttons = retry_buttons(told, language, channel)
     elif payment.state in OPEN_STATES:
         buttons = [button(say("button_status", language, channel), "payment_status")]
+    if payment.state == REQUIRES_ACTION:
+        return _step(session, told, language, channel, now, settings) | {"buttons": buttons}
     texts = _succeeded(told, language, channel) if payment.state == SUCCEEDED else [_other(told, language, channel)]
     return {"text": " ".join(texts), "buttons": buttons, "card": outcome_card(told, language)}
+
+
+def _step(
+    session: Session, told: Receipt, language: str, channel: str, now: datetime, settings: Settings
+) -> dict[str, Any]:
+    """Words and card of a payment that waits for the customer. Left undone, it is cancelled when the link ends."""
+    payment = told.payment
+    until = payment.created_at + timedelta(seconds=settings.action_required_ttl_s)
+    url = payment.action_url
+    if url is None and channel != "page":  # the page has the button itself
+        url = _step_link(session, payment, language, channel, now, until, settings)
+    text = say("outcome_requires_action", language, channel, amount=payment.amount, url=url or "")
+    return {"text": text, "card": link_card(url, "bank_step", until) if url is not None else None}
+
+
+def _step_link(
+    session: Session,
+    payment: Payment,
+    language: str,
+    channel: str,
+    now: datetime,
+    until: datetime,
+    settings: Settings,
+) -> str:
+    """Our own page, where the gateway's script leads through the bank's step. Bound to the payment by its quote."""
+    asked_by = session.scalar(select(Consent.portal_user_id).where(Consent.quote_id == payment.quote_id))
+    token = create_pay_link(
+        session,
+        account_id=payment.account_id,
+        portal_user_id=asked_by,
+        sender=payment.sender,
+        channel=channel,
+        language=language,
+        purpose="bank_step",
+        quote_id=payment.quote_id,
+        now=now,
+        ttl_s=max(0, int((until - now).total_seconds())),
+    )
+    return pay_url(settings.public_url, token)
 
 
 def _succeeded(told: Receipt, language: str, channel: str) -> list[str]:
@@ -63,15 +110,20 @@ def _other(told: Receipt, language: str, channel: str) -> str:
     payment = told.payment
     if payment.state == DECLINED:
         return say(declined_key(told), language, channel)
-    known = payment.state in TRY_AGAIN | {PROCESSING, REQUIRES_ACTION}
+    if payment.state == PROCESSING and is_debit(told):
+        return say("outcome_processing_debit", language, channel, amount=payment.amount)
+    known = payment.state in TRY_AGAIN | {PROCESSING}
     key = f"outcome_{payment.state}" if known else "outcome_unknown"  # submitting has no answer yet either
-    return say(key, language, channel, amount=payment.amount, url=payment.action_url or "")
+    return say(key, language, channel, amount=payment.amount)
+
+
+def is_debit(told: Receipt) -> bool:
+    return told.method is not None and told.method.kind == "bank_debit"
 
 
 def declined_key(told: Receipt) -> str:
     """The portal's fixed sentence for cards, another one for bank debits."""
-    is_debit = told.method is not None and told.method.kind == "bank_debit"
-    return "outcome_declined_debit" if is_debit else "outcome_declined_card"
+    return "outcome_declined_debit" if is_debit(told) else "outcome_declined_card"
 
 
 def retry_buttons(told: Receipt, language: str, channel: str) -> list[dict[str, Any]]:
@@ -98,9 +150,6 @@ def label_of(told: Receipt, language: str, channel: str) -> str:
 
 def outcome_card(told: Receipt, language: str) -> dict[str, Any]:
     cards, payment = Cards(language), told.payment
-    if payment.state == REQUIRES_ACTION and payment.action_url:
-        expires = payment.next_check_at.isoformat() if payment.next_check_at else None
-        return {"type": "link", "url": payment.action_url, "purpose": "pay", "expires_at": expires}
     return {
         "type": "payment",
         "reference": payment.reference,

@@ -29,7 +29,11 @@ def create_pay_link(
     quote_id: uuid.UUID | None = None,
     method_id: int | None = None,
 ) -> str:
-    """Returns the token, which exists nowhere else. `purpose` is `pay` (with a quote) or `edit_method`."""
+    """Returns the token, which exists nowhere else.
+
+    `purpose`: `pay` (with a quote), `edit_method` (with a method), or `bank_step` (with the quote of a payment that waits
+    for the customer). `ttl_s`: seconds.
+    """
     token = secrets.token_urlsafe(TOKEN_BYTES)
     session.add(
         PayLink(
@@ -48,6 +52,10 @@ def create_pay_link(
     )
     session.flush()
     return token
+
+
+def pay_url(public_url: str, token: str) -> str:
+    return f"{public_url.rstrip('/')}/pay/{token}"
 
 
 def look_up_pay_link(session: Session, token: str) -> PayLink | None:

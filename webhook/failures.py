@@ -40,7 +40,7 @@ def words_for_failure(
     if paid is not None and (paid.state in OPEN_STATES or paid.created_at >= started_at):
         if paid.state in OPEN_STATES:
             _announce_later(session, shared, paid, now)
-        return [outcome_message(session, paid, principal.language, principal.channel, now)]
+        return [outcome_message(session, paid, principal.language, principal.channel, now, shared.settings)]
     if under_way := payment_under_way(session, principal.account_id):
         text = under_way_words(shared, under_way, principal.language, principal.channel)
         return [{"text": text, "buttons": [], "card": None}]

@@ -45,7 +45,7 @@ def _what_became_of(session: Session, shared: Edge, link: PayLink) -> str:
 
 def said_of(session: Session, shared: Edge, link: PayLink, payment: Payment) -> str:
     """How a payment stands, in the page's words."""
-    return str(outcome_message(session, payment, link.language, "page", shared.context.now())["text"])
+    return str(outcome_message(session, payment, link.language, "page", shared.context.now(), shared.settings)["text"])
 
 
 def _pay_view(session: Session, shared: Edge, link: PayLink) -> dict[str, Any]:

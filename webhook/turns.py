@@ -192,7 +192,7 @@ def _already_paid_with(shared: Edge, principal: Principal, button: IssuedButton)
     quote_id = button.data.get("quote_id")
     if button.intent != "affirm" or not isinstance(quote_id, str):
         return None
-    with shared.context.sessions() as session:
+    with shared.context.sessions.begin() as session:
         payment: Payment | None
         try:
             payment = payment_of_quote(session, get_quote(session, quote_id).id)
@@ -201,4 +201,4 @@ def _already_paid_with(shared: Edge, principal: Principal, button: IssuedButton)
         if payment is None or payment.account_id != principal.account_id:
             return None
         now = shared.context.now()
-        return outcome_message(session, payment, principal.language, principal.channel, now)
+        return outcome_message(session, payment, principal.language, principal.channel, now, shared.settings)

@@ -59,7 +59,7 @@ def announce_payment(payment_id: int, state: str) -> None:
         if payment.sender is None or undecided or state not in ("present", payment.state):
             return
         for chat in open_conversations(session, payment.sender, now):
-            message = outcome_message(session, payment, chat.language, chat.channel, now)
+            message = outcome_message(session, payment, chat.language, chat.channel, now, context().settings)
             push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
 
 
