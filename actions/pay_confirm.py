@@ -11,7 +11,6 @@ from actions.turn import FORM, Turn, listen, set_slots
 from actions.wish import Wish
 from assistant.consent import is_clear_yes
 from assistant.outcomes import TRY_AGAIN
-from billing.accounts import usable_methods
 from billing.errors import NotFound, PaymentUnderWay, QuoteExpired, QuoteNotOpen, QuoteRefused
 from billing.models import Payment, Quote
 from billing.payment_records import get_payment, latest_payment, payment_of_quote
@@ -73,7 +72,7 @@ def after_payment(turn: Turn, payment: Payment, *preface: str) -> Events:
 
 def wish_of(turn: Turn, quote: Quote) -> Wish:
     """The terms of a quote, to be offered again. A method that is gone meanwhile is asked for."""
-    methods = usable_methods(turn.session, turn.account_id)
+    methods = turn.methods()
     method = next((m for m in methods if m.id == quote.method_id), None)
     whole = bool(turn.slot("payment_whole")) and turn.slot("payment_amount") == str(quote.amount_minor)
     return Wish(methods, quote.amount, method, quote.method_id is None, quote.invoice_id, whole)
@@ -98,6 +97,7 @@ def _consent(turn: Turn, quote: Quote) -> ConsentGiven:
         channel=turn.principal.channel,
         sender=turn.principal.sender,
         portal_user_id=turn.principal.portal_user_id,
+        address=turn.principal.address,
     )
 
 

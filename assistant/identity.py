@@ -57,13 +57,14 @@ class PortalIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is speaking, for whom, where and in what language."""
+    """Who is speaking, for whom, where and in what language. `address`: the network address that opened the session."""
 
     account_id: int
     portal_user_id: int
     sender: str
     channel: str
     language: str
+    address: str | None = None
 
 
 def verify_portal_token(token: str, settings: Settings, now: datetime) -> PortalIdentity:
@@ -110,11 +111,18 @@ def _check_times(claims: dict[str, Any], now: datetime) -> None:
 
 
 def open_chat_session(
-    session: Session, identity: PortalIdentity, now: datetime, *, ttl_s: int, channel: str = "chat"
+    session: Session,
+    identity: PortalIdentity,
+    now: datetime,
+    *,
+    ttl_s: int,
+    channel: str = "chat",
+    address: str | None = None,
 ) -> tuple[ChatSession, str]:
     """Starts a conversation and returns it with its bearer token, which is kept only as a hash.
 
-    A portal token opens one session: a second one with the same jti is refused (`token_used`).
+    A portal token opens one session: a second one with the same jti is refused (`token_used`). `address` is the network
+    address that asks for it: payments of this conversation count against it.
     """
     found = session.execute(
         select(PortalUser, Account)
@@ -133,6 +141,7 @@ def open_chat_session(
         portal_user_id=user.id,
         channel=channel,
         language=user.language if user.language in ("en", "fr") else "en",
+        address=address,
         created_at=now,
         last_seen_at=now,
         expires_at=now + timedelta(seconds=ttl_s),
@@ -172,7 +181,7 @@ def _principal(found: ChatSession | None, now: datetime) -> Principal:
         raise IdentityRefused("session_unknown", "no such session")
     if found.expires_at <= now:
         raise IdentityRefused("session_expired", "the session is over")
-    return Principal(found.account_id, found.portal_user_id, found.sender, found.channel, found.language)
+    return Principal(found.account_id, found.portal_user_id, found.sender, found.channel, found.language, found.address)
 
 
 def _hashed(token: str) -> str:

@@ -52,13 +52,20 @@ QUICK_FAILURE = timedelta(seconds=1)  # a second create after a time-out would u
 
 @dataclass(frozen=True, slots=True)
 class ConsentGiven:
-    """The yes as it was given: what was said, word for word, and what was answered."""
+    """The yes as it was given: what was said, word for word, and what was answered.
+
+    `mandate_text`: the permission to debit a bank account, word for word as it stood on the page. `address` and
+    `user_agent`: where the yes came from, for the mandate and for the limits against card testing (velocity.py).
+    """
 
     said: str
     answered: str
     channel: str
     sender: str | None
     portal_user_id: int | None
+    mandate_text: str | None = None
+    address: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +199,9 @@ def _write_payment(
             sender=consent.sender,
             said=consent.said,
             answered=consent.answered,
+            mandate_text=consent.mandate_text,
+            address=consent.address,
+            user_agent=consent.user_agent,
             at=now,
         )
     )

@@ -37,7 +37,9 @@ def open_session() -> tuple[Response, int]:
     if wait_s := shared.rates.over("opened", identity.external_id, shared.settings.chat_sessions_per_minute):
         raise Refused("too_many_requests", retry_after_s=wait_s)
     with shared.context.sessions.begin() as session:
-        opened, token = open_chat_session(session, identity, now, ttl_s=shared.settings.chat_session_ttl_s)
+        opened, token = open_chat_session(
+            session, identity, now, ttl_s=shared.settings.chat_session_ttl_s, address=request.remote_addr
+        )
         g.language = opened.language
         greeting: dict[str, Any] = {"text": say("greet", opened.language, opened.channel), "buttons": [], "card": None}
         answer = {

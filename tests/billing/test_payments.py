@@ -422,8 +422,8 @@ def test_a_crash_while_confirming_ends_as_the_gateway_says(
 ) -> None:
     confirm = gateway.confirm_payment
 
-    def die(gateway_id: str, key: str) -> None:
-        confirm(gateway_id, key)
+    def die(gateway_id: str, order: ChargeOrder, key: str) -> None:
+        confirm(gateway_id, order, key)
         raise KeyboardInterrupt
 
     gateway.confirm_payment = die  # type: ignore[method-assign,assignment]
