@@ -11,6 +11,7 @@ BillingError
 ├── NothingOwed                   no amount can be proposed
 ├── MethodNotUsable               removed, expired, or of another account
 ├── PaymentUnderWay               one payment of this account is not decided yet
+├── TooManyTries                  refused cards, or one new card after the other: `.limit`, `.until`
 ├── QuoteRefused                  a yes that must not charge
 │   ├── QuoteNotOpen              replaced, void, or consumed: see `.state`, `.payment_id`
 │   ├── QuoteExpired
@@ -29,6 +30,7 @@ BillingError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 
@@ -86,6 +88,16 @@ class PaymentUnderWay(BillingError):
     def __init__(self, payment_id: int) -> None:
         super().__init__(f"payment {payment_id} is not decided yet")
         self.payment_id = payment_id
+
+
+class TooManyTries(BillingError):
+    """Nothing was charged, and the quote is as it was. `limit`: account, session, address or card; `until`: when the
+    same can be tried again. Not a bank's decline, and never to be worded as one.
+    """
+
+    def __init__(self, limit: str, until: datetime) -> None:
+        super().__init__(f"too many tries of this {limit}, until {until:%Y-%m-%d %H:%M %Z}")
+        self.limit, self.until = limit, until
 
 
 class QuoteRefused(BillingError):
@@ -150,9 +162,11 @@ class OutcomeUnknown(GatewayError):
 
 
 class GatewayRejected(GatewayError):
-    def __init__(self, message: str, code: str | None = None) -> None:
+    """`status` is the HTTP status of the refusal where there was one; 404: the gateway has no such thing."""
+
+    def __init__(self, message: str, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.status = code, status
 
 
 class EventRefused(GatewayError):

@@ -187,6 +187,13 @@ class Gateway(Protocol):
 
     def update_method(self, reference: str, details: BillingDetails) -> MethodInfo: ...
 
+    def read_dispute(self, payload: Mapping[str, Any]) -> GatewayDispute | None:
+        """The dispute that a verified event of the subject dispute tells of, from its payload; None: it tells of none.
+
+        The last resort where `list_disputes` finds nothing to ask (404).
+        """
+        ...
+
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
         """Checks signature and both bounds of the timestamp, then parses. Raises EventRefused for anything else."""
         ...

@@ -168,6 +168,12 @@ class SandboxGateway:
     def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
         return self._pages("/events", since, until, _event)
 
+    def read_dispute(self, payload: Mapping[str, Any]) -> GatewayDispute | None:
+        try:
+            return _dispute(payload["data"]["object"])
+        except (ValueError, TypeError, LookupError):
+            return None
+
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
         self._check_signature(body, headers)
         try:
@@ -267,7 +273,7 @@ def _read(status: int, told: Any, read: Callable[[Any], T]) -> T:
         message, code = str(error["message"]), str(error["code"])
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _Unreadable(f"HTTP {status}, {type(error).__name__} in its JSON") from None
-    raise GatewayRejected(f"HTTP {status}: {message}", code)
+    raise GatewayRejected(f"HTTP {status}: {message}", code, status)
 
 
 def _describe(error: Exception) -> str:
@@ -310,6 +316,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")
+    return value
+
+
 def _money(minor: Any, currency: Any) -> Money:
     return Money(minor, _text(currency))
 
@@ -345,6 +357,8 @@ def _payment(told: Any) -> GatewayPayment:
         action_url=_text(action["url"]) if action else None,
         method=_method(told["method"]),
         created_at=_moment(told["created"]),
+        refunded=_money(told["refunded"], told["currency"]),
+        disputed=_flag(told["disputed"]),
     )
 
 
@@ -357,15 +371,15 @@ def _refund(told: Any) -> GatewayRefund:
 
 
 def _dispute(told: Any) -> GatewayDispute:
-    if told["status"] not in ("open", "won", "lost") or not isinstance(told["is_return"], bool):
-        raise ValueError("not a dispute")
+    if told["status"] not in ("open", "won", "lost"):
+        raise ValueError("not a status")
     return GatewayDispute(
         id=_text(told["id"]),
         payment_id=_text(told["payment"]),
         status=told["status"],
         amount=_money(told["amount"], told["currency"]),
         reason=str(told["reason"]),
-        is_return=told["is_return"],
+        is_return=_flag(told["is_return"]),
     )
 
 

@@ -159,6 +159,7 @@ def as_json(tx: Transaction, payment: Row, url: str = "") -> dict[str, Any]:
         "method": customers.method_json(customers.get_method(tx, payment["method_id"])),
         "metadata": {"payment_reference": payment["payment_reference"]},
         "next_action": {"type": "redirect", "url": action_url} if action_url else None,
+        "disputed": one(tx, "select 1 from disputes where payment_id = %s", payment["id"]) is not None,
         "created": int(payment["created_at"].timestamp()),
     }
 

@@ -107,12 +107,13 @@ class FakeGateway:
     def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
         self._called("retrieve_payment", gateway_id)
         if gateway_id not in self.payments:
-            raise GatewayRejected(f"no payment {gateway_id}", code="resource_missing")
-        return self.payments[gateway_id]
+            raise GatewayRejected(f"no payment {gateway_id}", code="resource_missing", status=404)
+        return self._with_returns(self.payments[gateway_id])
 
     def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:
         self._called("find_payment", payment_reference)
-        return next((p for p in self.payments.values() if p.payment_reference == payment_reference), None)
+        found = [p for p in self.payments.values() if p.payment_reference == payment_reference]
+        return self._with_returns(found[0]) if found else None
 
     def cancel_payment(self, gateway_id: str) -> GatewayPayment:
         self._called("cancel_payment", gateway_id)
@@ -137,11 +138,14 @@ class FakeGateway:
 
     def list_disputes(self, gateway_id: str) -> Sequence[GatewayDispute]:
         self._called("list_disputes", gateway_id)
+        if gateway_id not in self.payments:
+            raise GatewayRejected(f"no payment {gateway_id}", code="resource_missing", status=404)
         return [d for d in self.disputes.values() if d.payment_id == gateway_id]
 
     def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
         self._called("list_payments", since.isoformat())
-        return iter([p for p in self.payments.values() if p.created_at and since <= p.created_at < until])
+        made = [p for p in self.payments.values() if p.created_at and since <= p.created_at < until]
+        return iter([self._with_returns(p) for p in made])
 
     def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
         self._called("list_events", since.isoformat())
@@ -162,6 +166,15 @@ class FakeGateway:
             raise GatewayRejected(f"no method {reference}", code="resource_missing")
         self.methods[reference] = replace(self.methods[reference], address=details.address, email=details.email)
         return self.methods[reference]
+
+    def read_dispute(self, payload: Mapping[str, Any]) -> GatewayDispute | None:
+        told = payload.get("dispute")
+        if not isinstance(told, Mapping):
+            return None
+        amount = Money(told["amount"], told["currency"])
+        return GatewayDispute(
+            told["id"], payload["object_id"], told["status"], amount, told["reason"], told["is_return"]
+        )
 
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
         if {k.lower(): v for k, v in headers.items()}.get("fake-signature") != SIGNATURE:
@@ -224,11 +237,19 @@ class FakeGateway:
             self.disputes[dispute_id] = replace(self.disputes[dispute_id], status=status)
             return self.disputes[dispute_id]
 
-    def event(self, gateway_id: str | None, type_: str, *, id: str | None = None) -> GatewayEvent:
+    def event(
+        self, gateway_id: str | None, type_: str, *, id: str | None = None, dispute: GatewayDispute | None = None
+    ) -> GatewayEvent:
         """A verified event about a payment, as the inbox takes it. The same `id` again is a repeated delivery."""
         self._events += 1
         event_id = id or f"evt_{self._events}"
-        told = {"id": event_id, "type": type_, "object_id": gateway_id}
+        told: dict[str, Any] = {"id": event_id, "type": type_, "object_id": gateway_id}
+        if dispute is not None:
+            names = ("id", "status", "reason", "is_return")
+            told["dispute"] = {name: getattr(dispute, name) for name in names} | {
+                "amount": dispute.amount.minor,
+                "currency": dispute.amount.currency,
+            }
         made = GatewayEvent(event_id, type_, gateway_id, told, subject_of(type_), created_at=self.now())
         return self.events.setdefault(event_id, made)
 
@@ -310,12 +331,19 @@ class FakeGateway:
     def _card(token: str) -> MethodInfo:
         return MethodInfo(token, "card", "visa", "4242", 4, 2031, fingerprint=f"fp_{token}")
 
+    def _with_returns(self, payment: GatewayPayment) -> GatewayPayment:
+        """What was given back of it and whether it is disputed, as the gateway would tell it now."""
+        back = [r.amount for r in self.refunds.values() if self._refund_of[r.id] == payment.id and r.status != "failed"]
+        disputed = any(dispute.payment_id == payment.id for dispute in self.disputes.values())
+        return replace(payment, refunded=total(back, (payment.captured or payment.amount).currency), disputed=disputed)
+
     def _refund(self, gateway_id: str, amount: Money, key: str | None) -> GatewayRefund:
         captured = self.payments[gateway_id].captured
         given_back = [
             r.amount for r in self.refunds.values() if self._refund_of[r.id] == gateway_id and r.status != "failed"
         ]
-        if captured is None or total(given_back, captured.currency) + amount > captured:
+        taken_back = [d.amount for d in self.disputes.values() if d.payment_id == gateway_id and d.status != "won"]
+        if captured is None or total([*given_back, *taken_back], captured.currency) + amount > captured:
             raise GatewayRejected("more than was captured", code="amount_too_large")
         refund = GatewayRefund(f"re_{len(self.refunds) + 1}", self.refunds_end, amount, key)
         self.refunds[refund.id], self._refund_of[refund.id] = refund, gateway_id
