@@ -13,7 +13,7 @@ override SAY := $(value SAY)
 endif
 export PORT AS SAY JSON
 
-.PHONY: help setup demo test chat verify bench lint format
+.PHONY: help setup demo test chat verify bench hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
@@ -40,6 +40,10 @@ verify: ## Check every invariant of the running stack's books
 
 bench: setup ## Measure against stock Rasa; one JSON document
 	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+hearing: ## Misheard amounts on the phone: what the guard saves and costs (ARGS="--calls 1000")
+	@deploy/setup.sh service
+	@exec $(PYTHON) -m benchmarks.hearing $(ARGS)
 
 lint: setup ## Style, types, layers, dialogue data
 	@$(PYTHON) -m ruff check .
