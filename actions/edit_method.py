@@ -11,7 +11,6 @@ from actions.turn import Turn
 from assistant.cards import button, link_card, methods_card
 from assistant.method_choice import Chosen, read_method
 from assistant.wording import method_label
-from billing.accounts import usable_methods
 from billing.models import PaymentMethod
 from billing.pay_links import create_pay_link
 
@@ -20,7 +19,7 @@ class ActionEditMethod(Task):
     called = "action_edit_method"
 
     def answer(self, turn: Turn) -> list[EventType]:
-        methods = usable_methods(turn.session, turn.account_id)
+        methods = turn.methods()
         method = _chosen(turn, methods)
         if method is not None:
             _hand_over(turn, method, methods)

@@ -12,7 +12,7 @@ from rasa_sdk.events import EventType
 from actions.turn import Turn, set_slots
 from assistant.amounts import Ambiguous, Exact, NoAmount, Relative, named_invoice, read_amount
 from assistant.method_choice import Chosen, MethodReading, NewCard, NoMethod, NoSuchMethod, OneOf, read_method
-from billing.accounts import get_account, usable_methods
+from billing.accounts import get_account
 from billing.errors import AmountNotPositive, AmountNotWhole, AmountTooLarge
 from billing.invoices import open_invoices
 from billing.models import PaymentMethod
@@ -45,7 +45,7 @@ class Wish:
     @classmethod
     def of(cls, turn: Turn) -> Wish:
         """What the conversation remembers, as far as it still exists."""
-        methods = usable_methods(turn.session, turn.account_id)
+        methods = turn.methods()
         minor, method, invoice = (turn.slot(name) for name in (AMOUNT, METHOD, "payment_invoice"))
         currency = get_account(turn.session, turn.account_id).currency
         return cls(

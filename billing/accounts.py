@@ -84,12 +84,16 @@ def position(session: Session, account_id: int, today: date) -> Position:
     )
 
 
-def usable_methods(session: Session, account_id: int) -> list[PaymentMethod]:
-    """Saved methods that can be offered, in the order in which they were saved."""
+def usable_methods(session: Session, account_id: int, gateway: str) -> list[PaymentMethod]:
+    """Saved methods that `gateway`, the configured one, can charge, in the order in which they were saved."""
     return list(
         session.scalars(
             select(PaymentMethod)
-            .where(PaymentMethod.account_id == account_id, PaymentMethod.state == "active")
+            .where(
+                PaymentMethod.account_id == account_id,
+                PaymentMethod.gateway == gateway,
+                PaymentMethod.state == "active",
+            )
             .order_by(PaymentMethod.id)
         )
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Engine, MetaData, create_engine, event
@@ -52,3 +54,11 @@ def _refuse_dead_connection(connection: Any, _record: object, _proxy: object) ->
 
 def make_session_factory(engine: Engine) -> SessionFactory:
     return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def single_statement(sessions: SessionFactory) -> Iterator[Session]:
+    """A session for one statement that is a transaction by itself: no BEGIN and no COMMIT go over the wire."""
+    with sessions() as session:
+        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+        yield session

@@ -1,105 +1,161 @@
-"""Gateway events: stored once before they are answered, handled behind. An event is a hint, never the fact itself."""
+"""Gateway events: stored once before they are answered, handled behind. An event is a hint, never the fact itself.
+
+    receive_event (one statement) → handle_event (a job) → settled | no_change | ignored
+                                          └→ again at 1 min, 10 min, 1 h → suspense, and a person
+
+Whatever order they come in and however old they are: what is settled is the object that the gateway shows now.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from billing import audit, ledger, methods, outbox, refunds, settlement
 from billing import operator_queue as queue
 from billing.context import Context
+from billing.errors import GatewayRejected
 from billing.gateways.base import GatewayEvent, GatewayPayment
 from billing.models import Attempt, Audit, EventReceived, Payment
 
 # An event can overtake the commit that knows its payment; after the last try it is a person's.
 ORPHAN_RETRIES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 
+# The one statement on the way of a delivery: row and job are committed together, or neither is.
+_STORE = text(f"""
+    with stored as (
+        insert into events_received
+               (gateway, event_id, type, subject, object_id, customer, payload, made_at, received_at)
+        values (:gateway, :event_id, :type, :subject, :object_id, :customer, cast(:payload as jsonb), :made_at, :now)
+        on conflict do nothing returning id
+    )
+    select {outbox.defer_sql("handle_event", event_row_id="id")} from stored
+""")  # noqa: S608  (constants of ours only)
+
 
 def receive_event(session: Session, gateway: str, event: GatewayEvent, now: datetime) -> bool:
     """Stores a verified event and queues its handling. False when it was here before: nothing is done twice."""
-    row_id = session.scalar(
-        insert(EventReceived)
-        .values(
-            gateway=gateway,
-            event_id=event.id,
-            type=event.type,
-            subject=event.subject,
-            object_id=event.object_id,
-            customer=event.customer,
-            payload=dict(event.payload),
-            made_at=event.created_at,
-            received_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(EventReceived.id)
+    stored = session.execute(
+        _STORE,
+        {
+            "gateway": gateway,
+            "event_id": event.id,
+            "type": event.type,
+            "subject": event.subject,
+            "object_id": event.object_id,
+            "customer": event.customer,
+            "payload": json.dumps(event.payload),
+            "made_at": event.created_at,
+            "now": now,
+        },
     )
-    if row_id is None:
-        return False
-    outbox.defer(session, "handle_event", event_row_id=row_id)
-    return True
+    return stored.first() is not None
 
 
 def handle_event(context: Context, event_row_id: int) -> None:
-    """Looks at what the event points to and settles what the gateway says now. Safe to run again."""
+    """Looks at what the event points to and settles what the gateway says now. Safe to run again.
+
+    Raises GatewayUnreachable or OutcomeUnknown when nobody answers: to be tried again, and given up by `give_up`.
+    """
     with context.sessions() as session:
         event = session.get_one(EventReceived, event_row_id)
     if event.handled_at is not None:
         return
-    if event.subject in ("payment", "refund") and event.object_id is not None:
-        _handle_payment(context, event, context.gateway.retrieve_payment(event.object_id))
-    elif event.subject == "method":
-        if event.customer:
-            methods.sync_methods_of_customer(context, event.customer)
-        _finish(context, event, "settled")
-    else:
-        _finish(context, event, "ignored")
+    try:
+        if event.gateway != context.gateway.name:
+            raise GatewayRejected(f"an event of {event.gateway}, while {context.gateway.name} is configured")
+        _look_at_subject(context, event)
+    except GatewayRejected as error:
+        with context.sessions.begin() as session:
+            row = _still_open(session, event.id)
+            if row is not None and not _later(session, row, "rejected", context.now()):
+                _hand_to_operator(session, row, f"{row.object_id}: {error}", context.now())
+
+
+def give_up(context: Context, event_row_id: int, error: Exception) -> None:
+    """After the last try: the event is a person's, and is never lost in silence."""
+    with context.sessions.begin() as session:
+        row = _still_open(session, event_row_id)
+        if row is not None:
+            _hand_to_operator(session, row, f"{row.object_id}: {type(error).__name__}, {error}", context.now())
+
+
+def _look_at_subject(context: Context, event: EventReceived) -> None:
+    match event.subject, event.object_id:
+        case "payment" | "refund" | "dispute", str(gateway_id):
+            _handle_payment(context, event, context.gateway.retrieve_payment(gateway_id))
+        case "method", reference:
+            known = methods.sync_after_event(context, customer=event.customer, reference=reference)
+            _finish(context, event, "settled" if known else "ignored")
+        case "mandate", str(reference):
+            known = methods.revoke_mandate(context, reference, cause=f"event:{event.event_id}")
+            _finish(context, event, "settled" if known else "ignored")
+        case _:
+            _finish(context, event, "ignored")
 
 
 def _handle_payment(context: Context, event: EventReceived, seen: GatewayPayment) -> None:
-    """Settles and marks the event in one transaction; what a refund event hints at is looked up after its payment."""
-    about_refund = event.subject == "refund"
+    """Settles and marks the event in one transaction; what else the event hints at is looked up after its payment."""
+    hint = event.subject != "payment"
     with context.sessions.begin() as session:
         now = context.now()
-        row = session.get_one(EventReceived, event.id, with_for_update=True)
-        if row.handled_at is not None:  # another worker was faster
+        row = _still_open(session, event.id)
+        if row is None:  # another worker was faster
             return
-        payment_id = _find(session, seen)
+        payment_id = _find(session, row.gateway, seen)
         if payment_id is None:
-            _orphan(session, row, seen, now)
+            if not _later(session, row, "orphan", now):
+                _put_in_suspense(session, row, seen, now)
             return
         settlement.settle_payment(
             session,
             payment_id,
             seen,
             settings=context.settings,
-            cause=f"{'hint' if about_refund else 'event'}:{event.event_id}",
+            cause=f"{'hint' if hint else 'event'}:{event.event_id}",
             actor=f"gateway:{event.gateway}",
             now=now,
         )
-        if not about_refund:
+        if not hint:
             row.handled_at, row.outcome = now, "settled"
-    if about_refund:
+    if event.subject == "refund":
         refunds.refresh_refunds(context, payment_id)
+    if hint:
         _finish(context, event, "settled")
 
 
-def _find(session: Session, seen: GatewayPayment) -> int | None:
-    """By the gateway's id, or by our reference in its metadata: never by amount."""
-    by_object = session.scalar(select(Attempt.payment_id).where(Attempt.gateway_object_id == seen.id))
+def _find(session: Session, gateway: str, seen: GatewayPayment) -> int | None:
+    """By the gateway's id, or by our reference in its metadata where the id is not known yet: never by amount."""
+    ours = select(Payment.id).join(Attempt, Attempt.payment_id == Payment.id).where(Payment.gateway == gateway)
+    by_object = session.scalar(ours.where(Attempt.gateway_object_id == seen.id))
     if by_object is not None or seen.payment_reference is None:
         return by_object
-    return session.scalar(select(Payment.id).where(Payment.reference == seen.payment_reference))
+    # One object per attempt: an object that bears the reference of a payment which has another one is nobody's.
+    return session.scalar(
+        ours.where(Payment.reference == seen.payment_reference, Attempt.gateway_object_id.is_(None)).limit(1)
+    )
 
 
-def _orphan(session: Session, row: EventReceived, seen: GatewayPayment, now: datetime) -> None:
+def _later(session: Session, row: EventReceived, outcome: str, now: datetime) -> bool:
+    """Looks again after a pause. False once the pauses are used up."""
     row.tries += 1
-    row.outcome = "orphan"
-    if row.tries <= len(ORPHAN_RETRIES):
-        outbox.defer(session, "handle_event", at=now + ORPHAN_RETRIES[row.tries - 1], event_row_id=row.id)
-        return
+    row.outcome = outcome
+    if row.tries > len(ORPHAN_RETRIES):
+        return False
+    outbox.defer(session, "handle_event", at=now + ORPHAN_RETRIES[row.tries - 1], event_row_id=row.id)
+    return True
+
+
+def _hand_to_operator(session: Session, row: EventReceived, detail: str, now: datetime) -> None:
+    row.handled_at, row.outcome = now, "unhandled"
+    queue.add(session, "event_unhandled", f"{row.type} {detail}", now, event_id=row.id)
+
+
+def _put_in_suspense(session: Session, row: EventReceived, seen: GatewayPayment, now: datetime) -> None:
+    """Nobody's payment: a person's matter, and if money was taken, it is booked as nobody's."""
     row.handled_at, row.outcome = now, "suspense"
     queue.add(
         session, "orphan_event", f"{seen.id}: {seen.status}, {seen.captured or seen.amount}", now, event_id=row.id
@@ -123,6 +179,12 @@ def _in_suspense(session: Session, gateway: str, object_id: str) -> bool:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"orphan {object_id}"))))
     booked = select(Audit.id).where(Audit.entity == "orphan", Audit.entity_id == f"{gateway}:{object_id}")
     return session.scalar(booked) is not None
+
+
+def _still_open(session: Session, event_row_id: int) -> EventReceived | None:
+    """The event's row, locked; None when it has been handled meanwhile."""
+    row = session.get_one(EventReceived, event_row_id, with_for_update=True)
+    return row if row.handled_at is None else None
 
 
 def _finish(context: Context, event: EventReceived, outcome: str) -> None:

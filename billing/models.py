@@ -66,6 +66,7 @@ class GatewayCustomer(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     gateway: Mapped[str] = mapped_column(Text, primary_key=True)
     reference: Mapped[str] = mapped_column(Text)
+    listed_at: Mapped[datetime | None] = mapped_column(Timestamp)  # when the list of methods last taken over was asked
 
 
 class PortalUser(Base):
@@ -469,7 +470,7 @@ class EventReceived(Base):
     made_at: Mapped[datetime | None] = mapped_column(Timestamp)  # on the gateway's clock
     received_at: Mapped[datetime] = mapped_column(Timestamp)
     handled_at: Mapped[datetime | None] = mapped_column(Timestamp)
-    outcome: Mapped[str | None] = mapped_column(Text)  # settled | no_change | ignored | orphan | suspense
+    outcome: Mapped[str | None] = mapped_column(Text)  # settled ignored orphan rejected suspense unhandled
     tries: Mapped[int] = mapped_column(server_default="0")
 
 

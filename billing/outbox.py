@@ -22,6 +22,13 @@ def defer(session: Session, task: str, *, at: datetime | None = None, **argument
     _deferring.configure_task(task, schedule_at=at, connection=connection).defer(**arguments)
 
 
+def defer_sql(task: str, **arguments: str) -> str:
+    """The same inside a statement of the caller's: an SQL expression; `arguments` are SQL expressions as well."""
+    pairs = ", ".join(f"'{name}', {value}" for name, value in arguments.items())
+    job = f"row('default', '{task}', 0, null, null, jsonb_build_object({pairs}), null)"
+    return f"procrastinate_defer_jobs_v1(array[{job}::procrastinate_job_to_defer_v1])"
+
+
 def worker_app(database_url: str) -> App:
     """The engine for the worker process, on a connection pool of its own."""
     return App(connector=PsycopgConnector(conninfo=database_url), import_paths=["worker.tasks"])

@@ -7,13 +7,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
-from webhook import chat, demo_proxy, health, pay_page, sandbox_events
+from webhook import chat, demo_proxy, events, health, pay_page
 from webhook.bot_client import BotClient
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
 from webhook.guards import register_guards
 from webhook.log import configure_logs
-from webhook.metrics import Metrics
+from webhook.metrics import Metrics, TriesRefused
 from webhook.rates import Rates
 from webhook.streams import Streams
 from webhook.turn_queue import TurnQueue
@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no other origin has any business here, so there is no CORS
     metrics = Metrics()
+    metrics.registry.register(TriesRefused(context.sessions))
     app.extensions[EXTENSION] = Edge(
         settings=settings,
         context=context,
@@ -41,8 +42,8 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     )
     for routes in (chat, pay_page, health):
         app.register_blueprint(routes.blueprint)
+    app.register_blueprint(events.routes_of(context.gateway.name))
     if settings.sandbox_enabled:
-        app.register_blueprint(sandbox_events.blueprint)
         app.register_blueprint(demo_proxy.blueprint)
     register_errors(app)
     register_guards(app, settings.request_limit)

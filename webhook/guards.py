@@ -23,6 +23,7 @@ from webhook.errors import Refused
 from webhook.log import log
 
 View = TypeVar("View", bound=Callable[..., Any])
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LONGEST_TOKEN = 4096
 LONGEST_FIELD_NAME = 60  # of a field that we name in an error
 
@@ -35,6 +36,7 @@ class Guard:
     summary: str
     body: type[BaseModel] | None = None  # JSON of this shape, parsed into g.body
     max_body: int = 0  # bytes
+    too_large: str = "too_large"  # the code that more than that is refused with
     answers: Mapping[int, type[BaseModel] | str | None] = field(default_factory=dict)  # status: model or media type
     refusals: tuple[str, ...] = ()  # codes besides those that follow from the guard itself
 
@@ -160,7 +162,7 @@ def register_guards(app: Flask, settings_request_limit: int) -> None:
             room.enter()
         request.max_content_length = guard.max_body
         if (request.content_length or 0) > guard.max_body:
-            raise Refused("too_large")
+            raise Refused(guard.too_large)
         guard.who()
         if guard.body is not None and request.method != "GET":
             g.body = parse_body(guard.body)
@@ -195,7 +197,8 @@ def parse_body(model: type[BaseModel]) -> BaseModel:
 def _account_for(response: Response) -> Response:
     took_s = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "(none)"  # the rule, not the path: paths can hold a secret
-    edge().metrics.requests.labels(route, request.method, response.status_code).observe(took_s)
+    method = request.method if request.method in METHODS else "other"  # a caller may invent as many as they like
+    edge().metrics.requests.labels(route, method, response.status_code).observe(took_s)
     log.info(
         "request",
         request_id=g.request_id,

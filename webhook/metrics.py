@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from billing import velocity
+from billing.database import SessionFactory
+from billing.gateways.base import GatewayEvent
+from webhook.log import log
 
 # Seconds. A turn should take tens of milliseconds and may take twelve seconds.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 12)
@@ -26,12 +36,45 @@ class Metrics:
         self.streams = Gauge("remit_edge_streams", "Open event streams.", registry=self.registry)
         self.events_sent = Counter("remit_edge_events_sent", "Events written to streams.", registry=self.registry)
         self.events_received = Counter(
-            "remit_edge_gateway_events", "Gateway events by result.", ["gateway", "result"], registry=self.registry
+            "remit_edge_gateway_events",
+            "Verified gateway events: new or repeated. The types that nothing is done about are counted as `other`.",
+            ["gateway", "type", "result"],
+            registry=self.registry,
         )
         self.payments = Counter(
             "remit_edge_page_payments", "Payments from the secure page by result.", ["result"], registry=self.registry
         )
         self.refused = Counter("remit_edge_refused", "Refused requests by code.", ["code"], registry=self.registry)
 
+    def event_received(self, gateway: str, event: GatewayEvent, *, new: bool) -> None:
+        type_ = event.type if event.subject != "other" else "other"
+        self.events_received.labels(gateway, type_, "new" if new else "repeated").inc()
+
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class TriesRefused(Collector):
+    """What every door refused since the beginning. It stands in the books, where the action server's counts are too."""
+
+    def __init__(self, sessions: SessionFactory) -> None:
+        self._sessions = sessions
+
+    def describe(self) -> list[CounterMetricFamily]:
+        """So that registering asks no database."""
+        return [self._family()]
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = self._family()
+        try:
+            with self._sessions() as session:
+                for limit, channel, count in velocity.refused_so_far(session):
+                    family.add_metric([limit, channel], count)
+        except SQLAlchemyError as error:  # the other figures are wanted all the more while the database is down
+            log.warning("metrics_without_database", error=type(error).__name__)
+            return
+        yield family
+
+    def _family(self) -> CounterMetricFamily:
+        says = "Payments refused as card testing before any bank was asked, by limit and channel."
+        return CounterMetricFamily("remit_tries_refused", says, labels=["limit", "channel"])

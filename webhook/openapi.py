@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from webhook import schemas
+from webhook.edge import EXTENSION
 from webhook.errors import STATUS_OF
 from webhook.guards import Guard, chat_messages, chat_session, gateway_signature, guard_of, operations
 
@@ -24,7 +25,6 @@ _SECURITY: dict[Any, list[dict[str, list[str]]]] = {
 _SCHEMES = {
     "chatSession": {"type": "http", "scheme": "bearer", "description": "The token of POST /api/chat/sessions."},
     "metricsToken": {"type": "http", "scheme": "bearer", "description": "METRICS_TOKEN; without it loopback only."},
-    "gatewaySignature": {"type": "apiKey", "in": "header", "name": "Sandbox-Signature"},
 }
 _OURS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -42,6 +42,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     reference = {model: refs[model, "validation"] for model in models}
+    signature = _signature_of(app.extensions[EXTENSION].context.gateway.name)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, endpoint, guard in operations_of:
         paths.setdefault(path, {})[method.lower()] = _operation(path, method, endpoint, guard, reference)
@@ -53,8 +54,15 @@ def openapi_document(app: Flask) -> dict[str, Any]:
             "description": "Pay a bill in a conversation. Amounts are integers in minor units. Every error is `Error`.",
         },
         "paths": paths,
-        "components": {"schemas": definitions.get("$defs", {}), "securitySchemes": _SCHEMES},
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": _SCHEMES | {"gatewaySignature": signature},
+        },
     }
+
+
+def _signature_of(gateway: str) -> dict[str, str]:
+    return {"type": "apiKey", "in": "header", "name": f"{gateway.capitalize()}-Signature"}
 
 
 def _models(guard: Guard) -> Iterable[type[BaseModel]]:
@@ -92,7 +100,7 @@ def _operation(path: str, method: str, endpoint: str, guard: Guard, reference: d
 
 def _refusals(guard: Guard) -> dict[int, list[str]]:
     """Codes by status: those that the route names and those that follow from its guard."""
-    codes = [*guard.refusals, "too_large", "internal", "busy", "database_down"]
+    codes = [*guard.refusals, guard.too_large, "internal", "busy", "database_down"]
     if guard.who in (chat_session, chat_messages):
         codes += ["unauthorized", "session_unknown", "session_expired"]
     if guard.who not in (gateway_signature, operations):

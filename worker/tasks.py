@@ -11,7 +11,7 @@ from assistant.delivery import email
 from assistant.delivery.push import push
 from assistant.identity import open_conversations
 from assistant.outcomes import outcome_message
-from billing import inbox, quotes, reconcile, refunds
+from billing import closing, inbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
 from billing.payment_records import get_payment
@@ -21,7 +21,8 @@ tasks = Blueprint()
 
 MAIL_TRIES = 17  # pauses of 2 s, 4 s … 2^16 s: a day and a half, then an operator sees it
 RETRY_MAIL = RetryStrategy(max_attempts=MAIL_TRIES, exponential_wait=2)
-RETRY_EVENT = RetryStrategy(max_attempts=10, exponential_wait=3)
+EVENT_RETRIES = 10  # pauses of 3 s, 9 s … 3^10 s while nobody answers: a day, then an operator sees it
+RETRY_EVENT = RetryStrategy(max_attempts=EVENT_RETRIES, exponential_wait=3)
 
 
 @cache
@@ -30,9 +31,14 @@ def context() -> Context:
     return make_context(get_settings(), pool_size=5)
 
 
-@tasks.task(name="handle_event", retry=RETRY_EVENT)
-def handle_event(event_row_id: int) -> None:
-    inbox.handle_event(context(), event_row_id)
+@tasks.task(name="handle_event", retry=RETRY_EVENT, pass_context=True)
+def handle_event(job: JobContext, event_row_id: int) -> None:
+    try:
+        inbox.handle_event(context(), event_row_id)
+    except Exception as error:
+        if job.job is not None and job.job.attempts >= EVENT_RETRIES:
+            inbox.give_up(context(), event_row_id, error)
+        raise
 
 
 @tasks.task(name="send_notice", retry=RETRY_MAIL, pass_context=True)

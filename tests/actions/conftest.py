@@ -186,6 +186,6 @@ def maya(context: Context) -> Account:
 def tokens(context: Context, maya: Account, gateway: FakeGateway) -> dict[str, str]:
     """Maya's methods at the gateway, by their last digits; 0002 declines."""
     with context.sessions() as session:
-        found = {m.last4: m.gateway_reference for m in usable_methods(session, maya.id)}
+        found = {m.last4: m.gateway_reference for m in usable_methods(session, maya.id, "fake")}
     gateway.behaviours[found["0002"]] = "declined"
     return found

@@ -246,7 +246,7 @@ class World:
             if not amount:
                 return None
             fate = self.rng.choice(FATES)
-            method = next(m for m in usable_methods(session, account_id) if m.gateway_reference.endswith(fate))
+            method = next(m for m in usable_methods(session, account_id, "fake") if m.gateway_reference.endswith(fate))
             named = [invoice.id for invoice in open_invoices(session, account_id) if self.rng.random() < 0.1]
             quote = quotes.quote_payment(
                 session,

@@ -128,7 +128,7 @@ def everyone(maya: Customer, app: Flask) -> Customer:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     path=st.sampled_from(
-        ["/api/chat/messages", "/api/chat/sessions", "/pay/x", "/pay/x/quote", "/webhooks/sandbox", "/pay/\u0131"]
+        ["/api/chat/messages", "/api/chat/sessions", "/pay/x", "/pay/x/quote", "/webhooks/fake", "/pay/\u0131"]
     ),
     body=st.binary(max_size=200)
     | json_values.map(lambda value: json.dumps(value).encode())
