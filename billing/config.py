@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from billing import stripe_settings
 
 SHORTEST_SECRET = 16
 
@@ -21,6 +23,17 @@ def _secret(value: str) -> str:
 
 
 Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
+
+BANK_DEBITS = {"acss_debit": "CAD", "us_bank_account": "USD"}  # by their names at Stripe: the one currency of each
+
+
+def _bank_debits(value: str) -> str:
+    if unknown := set(value.split()) - BANK_DEBITS.keys():
+        raise ValueError(f"knows {' and '.join(BANK_DEBITS)}, not {', '.join(sorted(unknown))}")
+    return value
+
+
+BankDebits = Annotated[str, AfterValidator(_bank_debits)]
 
 
 class Settings(BaseSettings):
@@ -56,6 +69,11 @@ class Settings(BaseSettings):
     )
     stripe_api_base: str = Field("https://api.stripe.com", description="Where Stripe's API is.")
     stripe_js_url: str = Field("https://js.stripe.com/endive/stripe.js", description="Stripe's script for our page.")
+    stripe_bank_debits: BankDebits = Field(
+        "",
+        description="Bank debits that the Stripe account has and our secure page offers, separated by blanks: "
+        "`acss_debit` (Canadian dollars), `us_bank_account` (US dollars).",
+    )
     stripe_account: str = Field("", description="The connected account `acct_…` that we charge for, if any.")
     smtp_url: str = Field("smtp://127.0.0.1:8004", description="Mail server, `smtp://user:pass@host:port`.", repr=False)
     mail_from: str = Field("Northwind Telecom <billing@northwind.example>", description="Sender of all mail.")
@@ -75,6 +93,17 @@ class Settings(BaseSettings):
     reconcile_debit_every_s: float = Field(3600, description="Status query of a pending bank debit.", gt=0)
     payment_age_limit_s: int = Field(86_400, description="An undecided card payment is an operator's then.", gt=0)
     debit_age_limit_s: int = Field(864_000, description="The same for a bank debit (10 days).", gt=0)
+    velocity_window_s: int = Field(3600, description="The limits on tries look back this far.", gt=0)
+    tries_per_account: int = Field(
+        5, description="Refused tries and other new cards of one account; 0, here and below: no limit.", ge=0
+    )
+    tries_per_session: int = Field(5, description="The same of one conversation.", ge=0)
+    tries_per_address: int = Field(
+        20, description="Refused tries of one address, each account's first apart, while most are refused.", ge=0
+    )
+    tries_per_card: int = Field(
+        10, description="Refused tries of one card on all accounts, each account's first apart.", ge=0
+    )
     log_level: str = Field("INFO", description="Threshold of the logs.")
     edge_host: str = Field("127.0.0.1", description="Address on which the edge listens; a TLS proxy stands before it.")
     port: int = Field(8000, description="Port of the edge.")
@@ -98,6 +127,24 @@ class Settings(BaseSettings):
         "", description="Bearer token for /metrics; without it only loopback may read them.", repr=False
     )
 
+    @model_validator(mode="after")
+    def _stripe_is_whole(self) -> Self:
+        complaint = stripe_settings.complaint(
+            secret_key=self.stripe_secret_key,
+            publishable_key=self.stripe_publishable_key,
+            webhook_secret=self.stripe_webhook_secret,
+            api_base=self.stripe_api_base,
+            account=self.stripe_account,
+            sandbox_enabled=self.sandbox_enabled,
+        )
+        if complaint is not None:
+            raise ValueError(complaint)
+        return self
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        return stripe_settings.webhook_secrets(self.stripe_webhook_secret)
+
     def local(self, moment: datetime) -> datetime:
         """`moment` on the company's clock, which is the one that customers are told."""
         return moment.astimezone(ZoneInfo(self.time_zone))
@@ -109,5 +156,6 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"  {str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        # What several settings together get wrong has no place of its own; its sentence names them.
+        lines = [f"  {': '.join([*(str(part).upper() for part in e['loc'][:1]), e['msg']])}" for e in error.errors()]
         raise SystemExit("remit cannot start, settings are wrong (docs/settings.md):\n" + "\n".join(lines)) from None

@@ -66,6 +66,7 @@ class ChargeOrder:
     details: BillingDetails
     save: bool = False
     description: str = ""
+    mandate: str | None = None  # of a saved bank account, as MethodInfo named it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,285 @@
+"""Stripe's adapter: payment intents, confirmation tokens, saved methods. Errors are told apart by what they leave open.
+
+    never sent, 429, any failed read                             → GatewayUnreachable
+    may have been carried out (time-out, reset, 5xx, unreadable) → OutcomeUnknown
+    understood and refused (4xx)                                 → GatewayRejected
+    a decline (402 with its intent)                              → an answer
+
+A confirm is never repeated here. Choices and what was rejected: docs/adr/0010; facts: docs/facts-stripe.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import stripe
+
+from billing.config import Settings
+from billing.errors import GatewayError, GatewayRejected, GatewayUnreachable, OutcomeUnknown
+from billing.gateways import stripe_asking as asking
+from billing.gateways import stripe_reading as reading
+from billing.gateways.base import (
+    BANK_DEBIT_ON_PAGE,
+    BillingDetails,
+    ChargeOrder,
+    GatewayDispute,
+    GatewayEvent,
+    GatewayPayment,
+    GatewayRefund,
+    MethodInfo,
+)
+from billing.gateways.stripe_calls import AGAIN, API_VERSION, StripeCalls
+from billing.gateways.stripe_events import EVENT_TYPES, EventReader, read_event
+from billing.gateways.stripe_http import within
+from billing.money import Money
+
+__all__ = ["API_VERSION", "EVENT_TYPES", "StripeGateway"]
+
+CONFIRM_SHARE = 0.625  # of the time for one turn's gateway calls; every other call gets the rest
+PAGE_SIZE = 100  # Stripe's largest
+# Between our commit of the payment and Stripe's clock at its creation: seconds of work, and two clocks.
+CREATED_AROUND = timedelta(minutes=10)
+NOT_ANY_MORE = "payment_intent_unexpected_state"  # Stripe's code for a confirm or cancel that comes too late
+
+
+class StripeGateway:
+    """`timeout_s`: all calls of one turn together, in seconds (a create and a confirm). `now`: seconds since 1970.
+
+    `client` is stripe-python's own, for what only the check of the set-up asks.
+    """
+
+    name = "stripe"
+
+    def __init__(
+        self,
+        secret_key: str,
+        webhook_secrets: Sequence[str],
+        timeout_s: float,
+        *,
+        api_base: str = "https://api.stripe.com",
+        account: str | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if not secret_key:
+            raise ValueError("STRIPE_SECRET_KEY must not be empty")
+        self._events = EventReader(webhook_secrets, live="_live_" in secret_key, account=account or None)
+        self._confirm_s, self._call_s, self._now = timeout_s * CONFIRM_SHARE, timeout_s * (1 - CONFIRM_SHARE), now
+        self._calls = StripeCalls(secret_key, self._call_s, api_base, account or None)
+        self._v1, self.client = self._calls.v1, self._calls.client
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> StripeGateway:
+        return cls(
+            settings.stripe_secret_key,
+            settings.stripe_webhook_secrets,
+            settings.gateway_timeout_s,
+            api_base=settings.stripe_api_base,
+            account=settings.stripe_account,
+        )
+
+    def close(self) -> None:
+        self._calls.close()
+
+    # ------------------------------------------------------------------------------------------------- customers
+
+    def ensure_customer(self, account_number: str, name: str, email: str) -> str:
+        """Looked for by email (exact at once), by the account number in its metadata (a minute late), then created.
+
+        The create asks for the account number alone: under one key, whatever name or email the account has by then,
+        Stripe answers it with the same customer for a day, and after that the search has long known it.
+        """
+        with within(self._call_s):
+            found = self._customer_by_email(account_number, email) or self._customer_by_number(account_number)
+            if found is None:
+                found = self._create_customer(account_number)
+            id_ = reading.text(found["id"])
+            if (found.get("name"), found.get("email")) != (name, email):
+                update = self._v1.customers.update
+                self._calls.change("update customer", lambda: update(id_, {"name": name, "email": email}), dict)
+            return id_
+
+    def _customer_by_email(self, account_number: str, email: str) -> Mapping[str, Any] | None:
+        if not email:
+            return None
+        list_ = self._v1.customers.list
+        listed = self._calls.pages("list customers", lambda: list_({"email": email, "limit": PAGE_SIZE}, AGAIN), dict)
+        return reading.oldest_of(account_number, listed)
+
+    def _customer_by_number(self, account_number: str) -> Mapping[str, Any] | None:
+        """One whose email was changed, here or there."""
+        search, query = self._v1.customers.search, asking.by_account_number(account_number)
+        try:
+            return self._calls.look(
+                "search customers",
+                lambda: search({"query": query, "limit": PAGE_SIZE}, AGAIN),
+                lambda told: reading.oldest_of(account_number, told["data"]),
+            )
+        except GatewayRejected:
+            return None  # Stripe offers no search to accounts of some countries; the email and the key remain
+
+    def _create_customer(self, account_number: str) -> Mapping[str, Any]:
+        create, key = self._v1.customers.create, hashlib.sha256(account_number.encode()).hexdigest()
+        options: stripe.RequestOptions = {"idempotency_key": f"remit-customer-{key}", **AGAIN}
+        metadata = {reading.ACCOUNT_NUMBER: account_number}
+        return self._calls.change("create customer", lambda: create({"metadata": metadata}, options), dict)
+
+    # --------------------------------------------------------------------------------------------------- methods
+
+    def list_methods(self, customer: str) -> Sequence[MethodInfo]:
+        """Cards and bank debits saved with the customer; other kinds (Link …) we neither offer nor charge."""
+        list_, customer = self._v1.customers.payment_methods.list, asking.an_id(customer)
+        first = lambda: list_(customer, {"limit": PAGE_SIZE}, AGAIN)  # noqa: E731
+        return list(self._calls.pages("list methods", first, reading.method))
+
+    def retrieve_method(self, reference: str) -> MethodInfo:
+        reference = asking.an_id(reference)
+        if asking.is_token(reference):
+            retrieve_token = self._v1.confirmation_tokens.retrieve
+            return _known(
+                self._calls.look("retrieve token", lambda: retrieve_token(reference, None, AGAIN), reading.token),
+                reference,
+            )
+        retrieve = self._v1.payment_methods.retrieve
+        return _known(
+            self._calls.look("retrieve method", lambda: retrieve(reference, None, AGAIN), reading.method), reference
+        )
+
+    def update_method(self, reference: str, details: BillingDetails) -> MethodInfo:
+        update, reference, billing = (
+            self._v1.payment_methods.update,
+            asking.an_id(reference),
+            asking.billing_details(details),
+        )
+        return _known(
+            self._calls.change(
+                "update method", lambda: update(reference, {"billing_details": billing}), reading.method
+            ),
+            reference,
+        )
+
+    # -------------------------------------------------------------------------------------------------- payments
+
+    def create_payment(self, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        create, params, options = (
+            self._v1.payment_intents.create,
+            asking.create_params(order),
+            asking.under(idempotency_key),
+        )
+        return self._calls.change("create payment", lambda: create(params, options), reading.payment)
+
+    def confirm_payment(self, gateway_id: str, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
+        """A decline is an answer. What cannot be confirmed any more tells what it has become."""
+        gateway_id = asking.an_id(gateway_id)
+        if order.token == BANK_DEBIT_ON_PAGE:
+            return self.retrieve_payment(gateway_id)
+        confirm, params, options = (
+            self._v1.payment_intents.confirm,
+            asking.confirm_params(order),
+            asking.under(idempotency_key),
+        )
+        with within(self._confirm_s):
+            try:
+                seen = self._calls.charge(
+                    "confirm payment", lambda: confirm(gateway_id, params, options), reading.payment
+                )
+            except GatewayRejected as error:
+                return self._what_it_became(gateway_id, error)
+            return self._with_details(seen, order)
+
+    def _what_it_became(self, gateway_id: str, refusal: GatewayRejected) -> GatewayPayment:
+        """After a refusal that says "not any more". Without an answer to that look, nothing is known."""
+        if refusal.code != NOT_ANY_MORE:
+            raise refusal
+        try:
+            return self.retrieve_payment(gateway_id)
+        except GatewayUnreachable as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    def _with_details(self, seen: GatewayPayment, order: ChargeOrder) -> GatewayPayment:
+        """A method that was saved just now carries our address and email; the page had put them into the token."""
+        method = seen.method
+        if not order.save or method is None or method.customer is None or seen.captured is None:
+            return seen
+        if not reading.same_details(method, order.details):
+            with suppress(GatewayError):  # the charge is made, and is what must be told
+                updated = self.update_method(method.reference, order.details)
+                return replace(seen, method=replace(updated, mandate=method.mandate))
+        return seen
+
+    def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
+        retrieve, gateway_id = self._v1.payment_intents.retrieve, asking.an_id(gateway_id)
+        ask = lambda: retrieve(gateway_id, {"expand": asking.PAYMENT_PARTS}, AGAIN)  # noqa: E731
+        return self._calls.look("retrieve payment", ask, reading.payment)
+
+    def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:
+        """Goes through the list: Stripe's search is a minute late, and a minute ago is what this is asked about."""
+        for seen in self.list_payments(around - CREATED_AROUND, around + CREATED_AROUND):
+            if seen.payment_reference == payment_reference:
+                return seen
+        return None
+
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
+        list_, created = self._v1.payment_intents.list, asking.period(since, until)
+        expand = [f"data.{part}" for part in asking.PAYMENT_PARTS]
+        return self._calls.pages(
+            "list payments",
+            lambda: list_({"created": created, "limit": PAGE_SIZE, "expand": expand}, AGAIN),
+            reading.payment_of_anyone,
+        )
+
+    def cancel_payment(self, gateway_id: str) -> GatewayPayment:
+        cancel, gateway_id = self._v1.payment_intents.cancel, asking.an_id(gateway_id)
+        ask = lambda: cancel(gateway_id, {"expand": asking.PAYMENT_PARTS})  # noqa: E731
+        with within(self._call_s):
+            try:
+                return self._calls.change("cancel payment", ask, reading.payment)
+            except GatewayRejected as error:
+                return self._what_it_became(gateway_id, error)
+
+    # ----------------------------------------------------------------------------------------- refunds, disputes
+
+    def refund(self, gateway_id: str, amount: Money, idempotency_key: str) -> GatewayRefund:
+        """Stripe's refund of an intent takes no currency, so that of the payment is looked at first."""
+        create, options = self._v1.refunds.create, asking.under(idempotency_key)
+        paid, metadata = self.retrieve_payment(gateway_id), {reading.REFUND_KEY: idempotency_key}
+        if paid.amount.currency != amount.currency:
+            raise GatewayRejected(f"refund of {amount} from a payment in {paid.amount.currency}", "currency_mismatch")
+        return self._calls.change(
+            "refund",
+            lambda: create({"payment_intent": gateway_id, "amount": amount.minor, "metadata": metadata}, options),
+            reading.refund,
+        )
+
+    def list_refunds(self, gateway_id: str) -> Sequence[GatewayRefund]:
+        list_, gateway_id = self._v1.refunds.list, asking.an_id(gateway_id)
+        first = lambda: list_({"payment_intent": gateway_id, "limit": PAGE_SIZE}, AGAIN)  # noqa: E731
+        return list(self._calls.pages("list refunds", first, reading.refund))[::-1]  # Stripe tells the newest first
+
+    def list_disputes(self, gateway_id: str) -> Sequence[GatewayDispute]:
+        list_, gateway_id = self._v1.disputes.list, asking.an_id(gateway_id)
+        expand = ["data.charge"]  # a card's dispute or a bank's return? the charge says
+        first = lambda: list_({"payment_intent": gateway_id, "limit": PAGE_SIZE, "expand": expand}, AGAIN)  # noqa: E731
+        return list(self._calls.pages("list disputes", first, reading.dispute))[::-1]
+
+    # ---------------------------------------------------------------------------------------------------- events
+
+    def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
+        """As far back as Stripe keeps them, 30 days."""
+        list_, created = self._v1.events.list, asking.period(since, until)
+        first = lambda: list_({"created": created, "limit": PAGE_SIZE}, AGAIN)  # noqa: E731
+        return self._calls.pages("list events", first, read_event)
+
+    def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
+        return self._events.verified(body, headers, self._now())
+
+
+def _known(info: MethodInfo | None, reference: str) -> MethodInfo:
+    if info is None:
+        raise GatewayRejected(f"{reference} is neither a card nor a bank debit", "payment_method_not_available")
+    return info
