@@ -10,15 +10,13 @@ Nothing is repeated here: whoever asks knows what a repeat would mean.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -36,31 +34,20 @@ from billing.gateways.base import (
     GatewayStatus,
     MethodInfo,
 )
+from billing.gateways.http import NeverSent, NoAnswer, Wire
+from billing.gateways.signed import check_signature, strict_json
 from billing.money import Money
 
 SIGNATURE_HEADER = "sandbox-signature"
-TOLERANCE_S = 300  # a signature older than this is a replay, one further ahead is nobody's honest clock
-LARGEST_ANSWER = 1024 * 1024
-CONNECT_S = 2.0
 CONFIRM_SHARE = 0.625  # of the time for one turn's gateway calls; every other call gets the rest
 STATUSES = ("requires_confirmation", "requires_action", "processing", "succeeded", "declined", "canceled")
-# Raised before a byte of the request has left.
-NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
 SUBJECTS = ("payment.", "refund.", "dispute.", "method.")
-_SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
 T = TypeVar("T")
 
 
 class _Unreadable(Exception):
-    """An answer that is none: not JSON, too long, too slow, or not of the shape agreed on."""
+    """An answer that is none: not JSON, or not of the shape agreed on."""
 
 
 class SandboxGateway:
@@ -80,13 +67,7 @@ class SandboxGateway:
             raise ValueError("SANDBOX_SECRET_KEY and SANDBOX_WEBHOOK_SECRET must not be empty")
         self._url, self._webhook_secret, self._now = url.rstrip("/") + "/bank/v1", webhook_secret.encode(), now
         self._confirm_s, self._call_s = timeout_s * CONFIRM_SHARE, timeout_s * (1 - CONFIRM_SHARE)
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {secret_key}"},
-            # No connection is used twice: one that the bank has closed meanwhile would make a confirm that never
-            # left look like one without an answer.
-            limits=httpx.Limits(max_keepalive_connections=0, max_connections=None),
-            trust_env=False,
-        )
+        self._wire = Wire(headers={"Authorization": f"Bearer {secret_key}"})
 
     @classmethod
     def from_settings(cls, settings: Settings) -> SandboxGateway:
@@ -98,7 +79,7 @@ class SandboxGateway:
         )
 
     def close(self) -> None:
-        self._client.close()
+        self._wire.close()
 
     # ------------------------------------------------------------------------------------------------- customers
 
@@ -175,28 +156,11 @@ class SandboxGateway:
             return None
 
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
-        self._check_signature(body, headers)
+        check_signature(body, headers, SIGNATURE_HEADER, [self._webhook_secret], self._now())
         try:
-            told = json.loads(body, parse_constant=_no_constant)
-            # The inbox keeps it as JSONB, which holds neither NUL nor half a surrogate pair.
-            if b"\\u0000" in json.dumps(told, ensure_ascii=False).encode():
-                raise EventRefused("an event with a NUL in it")
-            return _event(told)
+            return _event(strict_json(body))
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
             raise EventRefused(f"not an event: {type(error).__name__}") from None
-
-    def _check_signature(self, body: bytes, headers: Mapping[str, str]) -> None:
-        header = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), "")
-        pairs = [part.partition("=") for part in str(header).split(",")]
-        times = [value for name, _, value in pairs if name.strip() == "t"]
-        signatures = [value for name, _, value in pairs if name.strip() == "v1" and _SIGNATURE.fullmatch(value)]
-        if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]) or not signatures:
-            raise EventRefused("no signature")
-        expected = hmac.new(self._webhook_secret, times[0].encode() + b"." + body, hashlib.sha256).hexdigest()
-        if not any([hmac.compare_digest(expected, signature) for signature in signatures]):  # noqa: C419 constant time
-            raise EventRefused("wrong signature")
-        if abs(self._now() - int(times[0])) > TOLERANCE_S:
-            raise EventRefused("signed too long ago, or in the future")
 
     # -------------------------------------------------------------------------------------------------- the wire
 
@@ -210,14 +174,14 @@ class SandboxGateway:
         timeout_s: float | None = None,
     ) -> T:
         """A request that changes something over there: a lost answer leaves it unknown."""
-        headers = {b"Content-Type": b"application/json"}
+        headers = {"Content-Type": "application/json"}
         if idempotency_key:
-            headers[b"Idempotency-Key"] = idempotency_key.encode()
+            headers["Idempotency-Key"] = idempotency_key
         try:
             content = json.dumps(asked).encode()
             status, told = self._send("POST", path, timeout_s or self._call_s, content=content, headers=headers)
             return _read(status, told, read)
-        except (httpx.TransportError, httpx.DecodingError, _Unreadable) as error:
+        except (NoAnswer, _Unreadable) as error:
             raise OutcomeUnknown(f"POST {path}: {_describe(error)}") from error
 
     def _look(self, path: str, query: Mapping[str, str], read: Callable[[Any], T]) -> T:
@@ -225,7 +189,7 @@ class SandboxGateway:
         try:
             status, told = self._send("GET", path, self._call_s, params=query)
             return _read(status, told, read)
-        except (httpx.TransportError, httpx.DecodingError, _Unreadable) as error:
+        except (NoAnswer, _Unreadable) as error:
             raise GatewayUnreachable(f"GET {path}: {_describe(error)}") from error
 
     def _pages(self, path: str, since: datetime, until: datetime, read: Callable[[Any], T]) -> Iterator[T]:
@@ -240,26 +204,20 @@ class SandboxGateway:
             query["after"] = _identity(last[0])
 
     def _send(self, method: str, path: str, timeout_s: float, **request: Any) -> tuple[int, Any]:
-        """Status and JSON of the answer within `timeout_s` seconds in all; httpx's own limit is one a read."""
-        deadline = time.monotonic() + timeout_s
-        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
-        content = b""
+        """Status and JSON of the answer within `timeout_s` seconds in all."""
         try:
-            with self._client.stream(method, self._url + path, timeout=timeout, **request) as response:
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if time.monotonic() > deadline or len(content) > LARGEST_ANSWER:
-                        raise _Unreadable("too slow or too long")
-        except NEVER_SENT as error:
+            answer = self._wire.send(method, self._url + path, timeout_s, **request)
+        except NeverSent as error:
             raise GatewayUnreachable(f"{method} {path}: {_describe(error)}") from error
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        if answer.status == httpx.codes.TOO_MANY_REQUESTS:
             raise GatewayUnreachable(f"{method} {path}: turned away, too many requests")
-        if response.is_server_error or response.status_code == httpx.codes.CONFLICT:  # 409: the same key is under way
-            raise _Unreadable(f"HTTP {response.status_code}")
+        # 409: the same key is under way
+        if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status == httpx.codes.CONFLICT:
+            raise _Unreadable(f"HTTP {answer.status}")
         try:
-            return response.status_code, json.loads(content)
+            return answer.status, json.loads(answer.content)
         except (ValueError, RecursionError):
-            raise _Unreadable(f"HTTP {response.status_code} without JSON") from None
+            raise _Unreadable(f"HTTP {answer.status} without JSON") from None
 
 
 def _read(status: int, told: Any, read: Callable[[Any], T]) -> T:
@@ -283,10 +241,6 @@ def _describe(error: Exception) -> str:
 def _segment(id_: str) -> str:
     """An id as one segment of a path, whatever stands in it."""
     return quote(id_, safe="") or "-"
-
-
-def _no_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _details(details: BillingDetails) -> dict[str, Any]:
