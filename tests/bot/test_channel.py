@@ -61,7 +61,7 @@ BAD_BODIES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("body", BAD_BODIES, ids=lambda body: repr(body)[:60])
+@pytest.mark.parametrize("body", BAD_BODIES, ids=range(len(BAD_BODIES)))
 def test_a_bad_body_is_refused_in_words_and_changes_nothing(bot: Bot, actions: FakeActions, body: Any) -> None:
     answer = bot.post(body)
     assert answer.status_code == 400
