@@ -199,6 +199,8 @@ def _unlisted(
                 try:
                     yield gateway_id, context.gateway.retrieve_payment(gateway_id)
                 except GatewayRejected as error:
+                    if error.status not in (None, 404):  # no answer to the question whether it is there
+                        raise
                     yield gateway_id, error
 
 
