@@ -49,18 +49,13 @@ class Answer:
 
 
 class Wire:
-    """`keep_alive_s`: how long an unused connection may be used again. 0 never takes one that the gateway may have
-    closed meanwhile, which would make a request that never left look like one without an answer.
+    """No connection is used twice: one that the gateway has closed meanwhile would make a request that never left
+    look like one without an answer.
     """
 
-    def __init__(self, *, keep_alive_s: float = 0.0, trust_env: bool = False, headers: Mapping[str, str] | None = None):
-        self._client = httpx.Client(
-            headers=headers,
-            limits=httpx.Limits(
-                max_keepalive_connections=20 if keep_alive_s else 0, max_connections=None, keepalive_expiry=keep_alive_s
-            ),
-            trust_env=trust_env,
-        )
+    def __init__(self, *, trust_env: bool = False, headers: Mapping[str, str] | None = None) -> None:
+        limits = httpx.Limits(max_keepalive_connections=0, max_connections=None)
+        self._client = httpx.Client(headers=headers, limits=limits, trust_env=trust_env)
         for transport in {self._client._transport, *self._client._mounts.values()}:
             if isinstance(transport, httpx.HTTPTransport):  # httpx has no public way to give its pool a backend
                 transport._pool._network_backend = _PatientBackend()
@@ -78,9 +73,8 @@ class Wire:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The answer to one request, whatever its status, within `timeout_s` seconds in all. Redirects are answers.
-
-        Raises NeverSent and NoAnswer.
+        """The answer to one request, whatever its status, within `timeout_s` seconds in all (the look-up of the host's
+        name apart, which the system bounds). Redirects are answers. Raises NeverSent and NoAnswer.
         """
         until = time.monotonic() + timeout_s
         token = _deadline.set(until)

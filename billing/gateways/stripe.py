@@ -140,54 +140,35 @@ class StripeGateway:
     def retrieve_method(self, reference: str) -> MethodInfo:
         reference = asking.an_id(reference)
         if asking.is_token(reference):
-            retrieve_token = self._v1.confirmation_tokens.retrieve
-            return _known(
-                self._calls.look("retrieve token", lambda: retrieve_token(reference, None, AGAIN), reading.token),
-                reference,
-            )
-        retrieve = self._v1.payment_methods.retrieve
-        return _known(
-            self._calls.look("retrieve method", lambda: retrieve(reference, None, AGAIN), reading.method), reference
-        )
+            token = self._v1.confirmation_tokens.retrieve
+            found = self._calls.look("retrieve token", lambda: token(reference, None, AGAIN), reading.token)
+        else:
+            method = self._v1.payment_methods.retrieve
+            found = self._calls.look("retrieve method", lambda: method(reference, None, AGAIN), reading.method)
+        return _known(found, reference)
 
     def update_method(self, reference: str, details: BillingDetails) -> MethodInfo:
-        update, reference, billing = (
-            self._v1.payment_methods.update,
-            asking.an_id(reference),
-            asking.billing_details(details),
-        )
-        return _known(
-            self._calls.change(
-                "update method", lambda: update(reference, {"billing_details": billing}), reading.method
-            ),
-            reference,
-        )
+        update, reference = self._v1.payment_methods.update, asking.an_id(reference)
+        ask = lambda: update(reference, {"billing_details": asking.billing_details(details)})  # noqa: E731
+        return _known(self._calls.change("update method", ask, reading.method), reference)
 
     # -------------------------------------------------------------------------------------------------- payments
 
     def create_payment(self, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
-        create, params, options = (
-            self._v1.payment_intents.create,
-            asking.create_params(order),
-            asking.under(idempotency_key),
-        )
+        create, options = self._v1.payment_intents.create, asking.under(idempotency_key)
+        params = asking.create_params(order)
         return self._calls.change("create payment", lambda: create(params, options), reading.payment)
 
     def confirm_payment(self, gateway_id: str, order: ChargeOrder, idempotency_key: str) -> GatewayPayment:
         """A decline is an answer. What cannot be confirmed any more tells what it has become."""
-        gateway_id = asking.an_id(gateway_id)
+        confirm, gateway_id = self._v1.payment_intents.confirm, asking.an_id(gateway_id)
         if order.token == BANK_DEBIT_ON_PAGE:
             return self.retrieve_payment(gateway_id)
-        confirm, params, options = (
-            self._v1.payment_intents.confirm,
-            asking.confirm_params(order),
-            asking.under(idempotency_key),
-        )
+        params, options = asking.confirm_params(order), asking.under(idempotency_key)
+        ask = lambda: confirm(gateway_id, params, options)  # noqa: E731
         with within(self._confirm_s):
             try:
-                seen = self._calls.charge(
-                    "confirm payment", lambda: confirm(gateway_id, params, options), reading.payment
-                )
+                seen = self._calls.charge("confirm payment", ask, reading.payment)
             except GatewayRejected as error:
                 return self._what_it_became(gateway_id, error)
             return self._with_details(seen, order)
@@ -204,7 +185,8 @@ class StripeGateway:
     def _with_details(self, seen: GatewayPayment, order: ChargeOrder) -> GatewayPayment:
         """A method that was saved just now carries our address and email; the page had put them into the token."""
         method = seen.method
-        if not order.save or method is None or method.customer is None or seen.captured is None:
+        taken = seen.status in ("succeeded", "processing")
+        if not (order.save and taken and method is not None and method.customer is not None):
             return seen
         if not reading.same_details(method, order.details):
             with suppress(GatewayError):  # the charge is made, and is what must be told
@@ -270,9 +252,9 @@ class StripeGateway:
     # ---------------------------------------------------------------------------------------------------- events
 
     def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
-        """As far back as Stripe keeps them, 30 days."""
-        list_, created = self._v1.events.list, asking.period(since, until)
-        first = lambda: list_({"created": created, "limit": PAGE_SIZE}, AGAIN)  # noqa: E731
+        """As far back as Stripe keeps them, 30 days; of the types that our endpoint is to hear of."""
+        list_, created, types = self._v1.events.list, asking.period(since, until), list(EVENT_TYPES)
+        first = lambda: list_({"created": created, "types": types, "limit": PAGE_SIZE}, AGAIN)  # noqa: E731
         return self._calls.pages("list events", first, read_event)
 
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:

@@ -15,7 +15,8 @@ API_VERSION = "2026-10-28.endive"  # the one of stripe-python 16.1; a newer libr
 AGAIN: stripe.RequestOptions = {"max_network_retries": 1}  # for what changes nothing, or has a key that never changes
 # Stripe's library on what is no answer of Stripe's, and our reading of what is not as documented.
 _ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
-_PAYMENT_REQUIRED, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 402, 409, 429, 500
+LONGEST_MESSAGE = 300  # characters of what Stripe says, for the attempt's record
+_BAD_REQUEST, _PAYMENT_REQUIRED, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 400, 402, 409, 429, 500
 T = TypeVar("T")
 
 
@@ -89,11 +90,14 @@ class StripeCalls:
             except stripe.StripeError as error:
                 told = _error_of(error)
                 if not (may_be_declined and error.http_status == _PAYMENT_REQUIRED and told.get("payment_intent")):
-                    raise _meaning(error, told, lost=call.lost, may_be_declined=may_be_declined) from error
+                    meaning = _meaning(error, told, lost=call.lost, may_be_declined=may_be_declined)
+                    # A body that is no error of Stripe's stands in the library's message: it might be anything.
+                    raise meaning from (error if told else None)
             except _ODD as error:
                 raise _Lost(f"unreadable, {type(error).__name__}") from error
             try:
-                return read(told["payment_intent"])
+                intent = told["payment_intent"]
+                return read({**intent, "last_payment_error": intent.get("last_payment_error") or told})
             except _ODD as error:
                 raise _Lost(f"a decline of nothing, {type(error).__name__}") from error
 
@@ -102,18 +106,18 @@ def _meaning(
     error: stripe.StripeError, told: dict[str, Any], *, lost: bool, may_be_declined: bool
 ) -> GatewayError | _Lost:
     """`lost`: an earlier try of the same call may have arrived. `may_be_declined`: then a bare 402 says nothing."""
-    status = error.http_status
-    what = f"{type(error).__name__}: {error}"
+    status, what = error.http_status, str(error)[:LONGEST_MESSAGE]
     if isinstance(error, stripe.APIConnectionError):
         return _Lost(what) if lost else GatewayUnreachable(what)
+    what = f"HTTP {status}, {what}" if told else f"HTTP {status} without a word of Stripe's"
     if status == _TOO_MANY or isinstance(error, stripe.RateLimitError):
         return _Lost(what) if lost else GatewayUnreachable(what)
-    if status is None or not told or status == _CONFLICT or not _PAYMENT_REQUIRED - 2 <= status < _SERVER_ERROR:
-        return _Lost(f"HTTP {status}, {what}")
+    if status is None or not told or status == _CONFLICT or not _BAD_REQUEST <= status < _SERVER_ERROR:
+        return _Lost(what)
     if status == _PAYMENT_REQUIRED and may_be_declined:
-        return _Lost(f"a decline without its payment, {what}")
+        return _Lost(f"a decline without its payment: {what}")
     code = told.get("code") or told.get("type")
-    return GatewayRejected(f"HTTP {status}, {what}", str(code) if code else None)
+    return GatewayRejected(what, str(code) if code else None)
 
 
 def _error_of(error: stripe.StripeError) -> dict[str, Any]:

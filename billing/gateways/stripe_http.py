@@ -18,7 +18,6 @@ from billing.gateways.http import NeverSent, NoAnswer, Wire
 # Our timings and our platform's name are nobody's business; off for the process, stripe-python has no other switch.
 stripe.enable_telemetry = False
 
-KEEP_ALIVE_S = 5.0  # spares the confirm the handshake that the create just had; Stripe closes idle lines much later
 SHORTEST_TRY_S = 0.3  # less is not worth sending
 
 
@@ -39,10 +38,9 @@ _call: ContextVar[Call] = ContextVar("call of the Stripe adapter")
 
 @contextmanager
 def within(timeout_s: float) -> Iterator[Call]:
-    """All requests made inside share `timeout_s` seconds, and what is left of an enclosing one."""
+    """All requests made inside share `timeout_s` seconds; inside another one, what is left of that one's."""
     outer = _call.get(None)
-    until = time.monotonic() + timeout_s
-    call = Call(until if outer is None else min(until, outer.until))
+    call = Call(time.monotonic() + timeout_s if outer is None else outer.until)
     token = _call.set(call)
     try:
         yield call
@@ -65,7 +63,7 @@ class StripeWire(stripe.HTTPClient):
     def __init__(self, api_base: str) -> None:
         super().__init__()
         # A proxy named in the environment is for the world outside, not for a stand-in on this machine.
-        self._wire = Wire(keep_alive_s=KEEP_ALIVE_S, trust_env=not _is_loopback(urlsplit(api_base).hostname or ""))
+        self._wire = Wire(trust_env=not _is_loopback(urlsplit(api_base).hostname or ""))
 
     def close(self) -> None:
         self._wire.close()

@@ -6,6 +6,7 @@ Anything that is not as documented raises LookupError, TypeError, ValueError or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -26,6 +27,7 @@ PAGE = "page"
 ACCOUNT_NUMBER = "account_number"  # whose customer it is, in the customer's metadata
 REFUND_KEY = "key"  # under which we asked for the refund, in its metadata
 
+_LAST4 = re.compile(r"[0-9]{4}")
 BANK_DEBITS = ("us_bank_account", "acss_debit")
 _SIMPLE: dict[str, GatewayStatus] = {
     "requires_confirmation": "requires_confirmation",
@@ -136,7 +138,8 @@ def _mandate(charge: Mapping[str, Any]) -> str | None:
 
 
 def method(told: Mapping[str, Any], *, reference: str | None = None, mandate: str | None = None) -> MethodInfo | None:
-    """A PaymentMethod, or the preview that a confirmation token shows (`reference`: the token). None: another kind.
+    """A PaymentMethod, or the preview that a confirmation token shows (`reference`: the token). None for another kind,
+    and for one that has no four digits to be called by: what is only a name for people must not hide a charge.
 
     A wallet's card (Apple Pay, Google Pay) is named by the card's own brand and last digits.
     """
@@ -144,13 +147,16 @@ def method(told: Mapping[str, Any], *, reference: str | None = None, mandate: st
     if kind != "card" and kind not in BANK_DEBITS:
         return None
     details = told[kind]
+    last4 = details.get("last4")
+    if last4 is None or not _LAST4.fullmatch(last4):
+        return None
     return MethodInfo(
         reference=reference or text(told["id"]),
         kind="card" if kind == "card" else "bank_debit",
-        brand=text(details["brand"]) if kind == "card" else details.get("bank_name") or "bank",
-        last4=text(details["last4"]),
-        exp_month=_whole(details["exp_month"]) if kind == "card" else None,
-        exp_year=_whole(details["exp_year"]) if kind == "card" else None,
+        brand=text(details.get("brand" if kind == "card" else "bank_name") or kind),
+        last4=last4,
+        exp_month=_maybe_whole(details.get("exp_month")),
+        exp_year=_maybe_whole(details.get("exp_year")),
         address=address(billing),
         email=billing.get("email") or None,
         fingerprint=details.get("fingerprint") or None,
@@ -236,6 +242,10 @@ def _whole(value: Any) -> int:
     if type(value) is not int:
         raise ValueError("not a whole number")
     return value
+
+
+def _maybe_whole(value: Any) -> int | None:
+    return None if value is None else _whole(value)
 
 
 def id_of(value: Any) -> str | None:
