@@ -243,7 +243,8 @@ def open_dispute() -> Response:
         amount = asked.get("amount", payment["captured"])
         if type(amount) is not int:
             raise invalid("amount: a whole number of minor units")
-        return disputes.as_json(disputes.start(tx, post, payment, amount, str(asked.get("reason") or "general")))
+        reason, is_return = str(asked.get("reason") or "general"), asked.get("is_return") is True
+        return disputes.as_json(disputes.start(tx, post, payment, amount, reason, is_return=is_return))
 
     return _done(start)
 
