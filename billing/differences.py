@@ -30,3 +30,7 @@ class Difference:
     gateway_id: str
     detail: str
     done: str
+
+    @property
+    def for_operator(self) -> bool:
+        return self.done == FOR_OPERATOR

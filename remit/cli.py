@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from remit.plan import SUPERVISOR_FILE
 from remit.running import address_of_edge, use_running_settings
 
 # ruff: noqa: PLC0415 see above
+
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 app = typer.Typer(
     name="remit",
@@ -113,6 +116,25 @@ def verify_command() -> None:
 
     use_running_settings()
     raise typer.Exit(verify_books(get_settings()))
+
+
+@app.command("compare")
+def compare_command(
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=TIMES, metavar="WHEN", help="From when, like 2026-11-22T09:30; a day before --until."),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=TIMES, metavar="WHEN", help="Up to when; now unless said.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Hold the gateway's payments, refunds, disputes and events against the books; exit code 1 when they differ."""
+    from billing.config import get_settings
+    from remit.compare import compare_books
+
+    use_running_settings()
+    raise typer.Exit(compare_books(get_settings(), since, until, as_json=as_json))
 
 
 @app.command("health")
