@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from billing import audit, ledger, methods, outbox, refunds, settlement
+from billing import audit, disputes, ledger, methods, outbox, refunds, settlement
 from billing import operator_queue as queue
 from billing.context import Context
 from billing.errors import GatewayRejected
@@ -121,8 +121,10 @@ def _handle_payment(context: Context, event: EventReceived, seen: GatewayPayment
         )
         if not hint:
             row.handled_at, row.outcome = now, "settled"
-    if event.subject == "refund":
-        refunds.refresh_refunds(context, payment_id)
+    if hint:
+        refunds.refresh_refunds(context, payment_id)  # what was given back cannot be lost as well: it is booked first
+    if event.subject == "dispute":
+        disputes.refresh_disputes(context, payment_id)
     if hint:
         _finish(context, event, "settled")
 

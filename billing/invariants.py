@@ -67,6 +67,7 @@ INVARIANTS = (
         union all select 'payments:' || id from payments where amount_minor <= 0
         union all select 'credits:' || id from credits where amount_minor <= 0
         union all select 'refunds:' || id from refunds where amount_minor <= 0
+        union all select 'disputes:' || id from disputes where amount_minor <= 0
         """,
     ),
     Invariant(
@@ -95,6 +96,9 @@ INVARIANTS = (
           left join (select payment_id, sum(amount_minor) as s from refunds where state = 'succeeded'
                       group by payment_id) r
             on r.payment_id = p.id
+          left join (select payment_id, sum(lost_minor) as s from disputes where state = 'lost'
+                      group by payment_id) d
+            on d.payment_id = p.id
          where p.captured_minor <> p.allocated_minor + p.unapplied_minor + p.refunded_minor + p.lost_minor
                                    + p.suspense_minor
             or least(p.captured_minor, p.allocated_minor, p.unapplied_minor, p.refunded_minor, p.lost_minor,
@@ -102,6 +106,7 @@ INVARIANTS = (
             or p.allocated_minor <> coalesce(a.s, 0)
             or p.unapplied_minor <> coalesce(c.s, 0)
             or p.refunded_minor <> coalesce(r.s, 0)
+            or p.lost_minor <> coalesce(d.s, 0)
         """,
     ),
     Invariant(
@@ -154,10 +159,22 @@ INVARIANTS = (
     ),
     Invariant(
         "8",
-        "Refunds and lost disputes together are no more than was captured, and no refund stands for two.",
+        "Refunds, lost disputes and what is held are no more than was captured; no refund or dispute stands for two.",
         """
-        select 'payments:' || p.id from payments p join refunds r on r.payment_id = p.id and r.state <> 'failed'
-         group by p.id having sum(r.amount_minor) + p.lost_minor > p.captured_minor
+        select 'payments:' || p.id
+          from payments p
+          left join (select payment_id, sum(amount_minor) as s from refunds where state <> 'failed'
+                      group by payment_id) r
+            on r.payment_id = p.id
+          left join (select payment_id, sum(held_minor + lost_minor) as s from disputes group by payment_id) d
+            on d.payment_id = p.id
+         where coalesce(r.s, 0) + coalesce(d.s, 0) > p.captured_minor
+        union all
+        select 'disputes:' || id from disputes
+         where (held_minor > 0 and state <> 'open') or (lost_minor > 0 and state <> 'lost')
+            or greatest(held_minor, lost_minor) > amount_minor or least(held_minor, lost_minor) < 0
+        union all
+        select 'disputes:' || max(id) from disputes group by gateway_object_id having count(*) > 1
         union all
         select 'refunds:' || max(id) from refunds where gateway_object_id is not null
          group by gateway_object_id having count(*) > 1
@@ -165,7 +182,7 @@ INVARIANTS = (
     ),
     Invariant(
         "9",
-        "Replaying the entries from zero gives the stored balances of invoices, credit, payments and write-offs.",
+        "Replaying the entries from zero gives the balances of invoices, credit, payments, disputes and write-offs.",
         f"""
         with replay as (
             select e.ledger_account, e.account_id, e.invoice_id, t.payment_id, e.currency, sum({_SIGNED}) as balance
@@ -193,9 +210,16 @@ INVARIANTS = (
         select 'payments:' || p.id
           from payments p
           left join (select payment_id, currency, sum(balance) as held from replay
-                      where ledger_account in ('gateway', 'elsewhere') group by payment_id, currency) r
+                      where ledger_account in ('gateway', 'elsewhere', 'disputes') group by payment_id, currency) r
             on r.payment_id = p.id and r.currency = p.currency
+          left join (select payment_id, currency, sum(balance) as disputed from replay
+                      where ledger_account = 'disputes' group by payment_id, currency) h
+            on h.payment_id = p.id and h.currency = p.currency
+          left join (select payment_id, sum(held_minor) as held from disputes where state = 'open'
+                      group by payment_id) d
+            on d.payment_id = p.id
          where p.captured_minor - p.refunded_minor - p.lost_minor <> coalesce(r.held, 0)
+            or coalesce(h.disputed, 0) <> coalesce(d.held, 0)
         """,
     ),
     Invariant(
@@ -349,7 +373,7 @@ INVARIANTS = (
             select a.id, a.entity, a.entity_id, a.after ->> 'state' as state, a.before ->> 'state' as before,
                    lag(a.after ->> 'state') over through as previous,
                    row_number() over (partition by a.entity, a.entity_id order by a.id desc) as place
-              from audit a where a.entity in ('payment', 'refund') and a.after ? 'state'
+              from audit a where a.entity in ('payment', 'refund', 'dispute') and a.after ? 'state'
             window through as (partition by a.entity, a.entity_id order by a.id)
         )
         select 'audit:' || id from trail where before is distinct from previous
@@ -361,6 +385,10 @@ INVARIANTS = (
         select 'refunds:' || r.id from refunds r
           left join trail t on t.entity = 'refund' and t.entity_id = r.id::text and t.place = 1
          where t.state is distinct from r.state
+        union all
+        select 'disputes:' || d.id from disputes d
+          left join trail t on t.entity = 'dispute' and t.entity_id = d.id::text and t.place = 1
+         where t.state is distinct from d.state
         """,
     ),
 )

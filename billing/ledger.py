@@ -11,6 +11,10 @@
 | refund, invoice reopened  | receivable       | gateway                                 |
 | refund, written off       | write_off        | gateway                                 |
 | refund of unapplied money | customer_credit  | gateway                                 |
+| dispute opened            | disputes         | gateway                                 |
+| dispute decided           | gateway          | disputes                                |
+| dispute lost, or a return | receivable per invoice, customer_credit | gateway          |
+| lost, then won after all  | gateway          | customer_credit                         |
 """
 
 from __future__ import annotations

@@ -438,6 +438,10 @@ class Dispute(Base):
         ),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("state in ('open', 'won', 'lost')", name="state"),
+        CheckConstraint("held_minor between 0 and amount_minor and (held_minor = 0 or state = 'open')", name="held"),
+        CheckConstraint("lost_minor between 0 and amount_minor and (lost_minor = 0 or state = 'lost')", name="lost"),
+        CheckConstraint("(next_check_at is null) = (state <> 'open')", name="asked_about_while_open"),
+        Index("ix_disputes_due", "next_check_at", postgresql_where=text("state = 'open'")),
     )
 
     id: Mapped[int] = _id()
@@ -446,6 +450,8 @@ class Dispute(Base):
     currency: Mapped[str] = mapped_column(Text)
     amount_minor: Mapped[int]
     state: Mapped[str] = mapped_column(Text)
+    held_minor: Mapped[int] = mapped_column(server_default="0")  # in the ledger's account `disputes`
+    lost_minor: Mapped[int] = mapped_column(server_default="0")  # taken from the payment
     is_return: Mapped[bool]
     reason: Mapped[str] = mapped_column(Text)
     gateway_object_id: Mapped[str] = mapped_column(Text, unique=True)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from billing import audit, reversals
 from billing import operator_queue as queue
 from billing.context import Context
+from billing.dispute_books import book_disputes
 from billing.errors import AmountNotPositive, CurrencyMismatch, GatewayError, GatewayRejected, NotFound, RefundRefused
 from billing.gateways.base import GatewayRefund
 from billing.models import Payment, Refund
@@ -79,8 +80,9 @@ def _open(
         raise RefundRefused(payment_id, "it was made elsewhere and is refunded there")
     if any(refund.state == "pending" for refund in earlier):
         raise RefundRefused(payment_id, "another refund of it is not decided yet")
-    if amount > reversals.left_of(payment):
-        raise RefundRefused(payment_id, f"only {reversals.left_of(payment)} of it can be given back")
+    free = reversals.free_of(session, payment)
+    if amount > free:
+        raise RefundRefused(payment_id, f"only {free} of it can be given back")
     return _insert(session, payment, amount, "pending", key, reopen_invoices, actor, now), True
 
 
@@ -174,6 +176,7 @@ def _change_state(session: Session, refund: Refund, after: str, *, cause: str, a
     )
     refund.state, refund.next_check_at = after, None
     session.flush()
+    book_disputes(session, session.get_one(Payment, refund.payment_id), now=now)
 
 
 def reconcile_refunds(context: Context) -> int:
@@ -231,6 +234,7 @@ def _row_of(session: Session, payment_id: int, seen: GatewayRefund, now: datetim
         refund = _insert(session, payment, seen.amount, "succeeded", key, True, actor, now)
         # An invoice whose payment went back is unpaid: it opens again until a person says otherwise.
         reversals.give_back(session, payment, seen.amount, reopen_invoices=True, now=now)
+        book_disputes(session, payment, now=now)
         return refund.id
     return None
 

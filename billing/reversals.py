@@ -1,16 +1,16 @@
-"""Captured money that goes back: reversing entries, for refunds and for whatever else takes a capture away again."""
+"""Captured money that goes back: reversing entries, for refunds, lost disputes and what comes back of either."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from billing import allocations, booking, credits, ledger
-from billing.models import Allocation, Credit, Invoice, Payment
+from billing.models import Allocation, Credit, Dispute, Invoice, Payment, Refund
 from billing.money import Money
 
 
@@ -23,8 +23,21 @@ class Piece(NamedTuple):
 
 
 def left_of(payment: Payment) -> Money:
-    """What of the capture has not been given back yet."""
+    """What of the capture has not been given back or lost yet."""
     return Money(payment.allocated_minor + payment.unapplied_minor, payment.currency)
+
+
+def pending_of(session: Session, payment: Payment) -> Money:
+    """Refunds that were asked for and are not decided yet."""
+    pending = select(func.sum(Refund.amount_minor)).where(Refund.payment_id == payment.id, Refund.state == "pending")
+    return Money(int(session.scalar(pending) or 0), payment.currency)
+
+
+def free_of(session: Session, payment: Payment) -> Money:
+    """What of the rest nobody claims: neither a refund that is not decided yet nor an open dispute. Never negative."""
+    held = session.scalar(select(func.sum(Dispute.held_minor)).where(Dispute.payment_id == payment.id))
+    claimed = pending_of(session, payment) + Money(int(held or 0), payment.currency)
+    return max(left_of(payment) - claimed, Money.zero(payment.currency))
 
 
 def give_back(session: Session, payment: Payment, amount: Money, *, reopen_invoices: bool, now: datetime) -> None:
@@ -33,6 +46,53 @@ def give_back(session: Session, payment: Payment, amount: Money, *, reopen_invoi
     Unapplied credit goes first, then the newest allocation. An uncovered invoice is open again and may be paid by
     other credit of the account, or, if not `reopen_invoices`, that part of it is written off.
     """
+    _undo(session, payment, amount, "refund", "refunded_minor", reopen_invoices=reopen_invoices, now=now)
+
+
+def lose(session: Session, payment: Payment, amount: Money, *, now: datetime) -> None:
+    """Books `amount` (at most `left_of(payment)`) of a locked payment as lost to the customer's bank.
+
+    As with a refund: unapplied credit goes first, then the newest allocation; the uncovered invoices are open again.
+    """
+    _undo(session, payment, amount, "dispute_lost", "lost_minor", reopen_invoices=True, now=now)
+
+
+def take_again(
+    session: Session,
+    payment: Payment,
+    amount: Money,
+    *,
+    now: datetime,
+    of: Literal["refunded_minor", "lost_minor"] = "refunded_minor",
+) -> None:
+    """A booked refund or loss came back: the money is the customer's credit again, and pays what is open."""
+    entries = [ledger.debit("gateway", amount), ledger.credit("customer_credit", amount)]
+    ledger.post(
+        session,
+        kind="refund_failed" if of == "refunded_minor" else "dispute_won",
+        account_id=payment.account_id,
+        entries=entries,
+        now=now,
+        payment_id=payment.id,
+    )
+    setattr(payment, of, getattr(payment, of) - amount.minor)
+    payment.unapplied_minor += amount.minor
+    session.add(credits.lot_of_payment(payment, amount, now=now))
+    session.flush()
+    booking.apply_credit(session, [payment.account_id], now=now)
+
+
+def _undo(
+    session: Session,
+    payment: Payment,
+    amount: Money,
+    kind: str,
+    counter: Literal["refunded_minor", "lost_minor"],
+    *,
+    reopen_invoices: bool,
+    now: datetime,
+) -> None:
+    """Takes `amount` from what the payment covers, and adds it to its part `counter`."""
     from_credit = _shrink_lots(session, payment, amount.minor)
     pieces = _newest_first(session, payment.id, amount.minor - from_credit)
     uncovered = [(piece.invoice_id, Money(piece.amount_minor, payment.currency)) for piece in pieces]
@@ -42,7 +102,7 @@ def give_back(session: Session, payment: Payment, amount: Money, *, reopen_invoi
     ]
     transaction_id = ledger.post(
         session,
-        kind="refund",
+        kind=kind,
         account_id=payment.account_id,
         entries=[
             ledger.debit("customer_credit", Money(from_credit, payment.currency)),
@@ -54,7 +114,7 @@ def give_back(session: Session, payment: Payment, amount: Money, *, reopen_invoi
     )
     payment.unapplied_minor -= from_credit
     payment.allocated_minor -= amount.minor - from_credit
-    payment.refunded_minor += amount.minor
+    setattr(payment, counter, getattr(payment, counter) + amount.minor)
     session.flush()
     rows = [allocations.NewRow(p.invoice_id, -p.amount_minor, payment.id, p.credit_id, transaction_id) for p in pieces]
     allocations.write(session, rows, now=now)
@@ -62,24 +122,6 @@ def give_back(session: Session, payment: Payment, amount: Money, *, reopen_invoi
         booking.apply_credit(session, [payment.account_id], now=now)
     else:
         _write_off(session, pieces)
-
-
-def take_again(session: Session, payment: Payment, amount: Money, *, now: datetime) -> None:
-    """The bank sent a booked refund back: the money is the customer's credit again, and pays what is open."""
-    entries = [ledger.debit("gateway", amount), ledger.credit("customer_credit", amount)]
-    ledger.post(
-        session,
-        kind="refund_failed",
-        account_id=payment.account_id,
-        entries=entries,
-        now=now,
-        payment_id=payment.id,
-    )
-    payment.refunded_minor -= amount.minor
-    payment.unapplied_minor += amount.minor
-    session.add(credits.lot_of_payment(payment, amount, now=now))
-    session.flush()
-    booking.apply_credit(session, [payment.account_id], now=now)
 
 
 def _shrink_lots(session: Session, payment: Payment, wanted_minor: int) -> int:

@@ -564,6 +564,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("held_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("lost_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("is_return", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("gateway_object_id", sa.Text(), nullable=False),
@@ -571,6 +573,17 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_disputes_amount_positive")),
         sa.CheckConstraint("state in ('open', 'won', 'lost')", name=op.f("ck_disputes_state")),
+        sa.CheckConstraint(
+            "held_minor between 0 and amount_minor and (held_minor = 0 or state = 'open')",
+            name=op.f("ck_disputes_held"),
+        ),
+        sa.CheckConstraint(
+            "lost_minor between 0 and amount_minor and (lost_minor = 0 or state = 'lost')",
+            name=op.f("ck_disputes_lost"),
+        ),
+        sa.CheckConstraint(
+            "(next_check_at is null) = (state <> 'open')", name=op.f("ck_disputes_asked_about_while_open")
+        ),
         sa.ForeignKeyConstraint(
             ["payment_id", "account_id", "currency"],
             ["payments.id", "payments.account_id", "payments.currency"],
@@ -580,6 +593,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("gateway_object_id", name=op.f("uq_disputes_gateway_object_id")),
     )
     op.create_index(op.f("ix_disputes_payment_id"), "disputes", ["payment_id"], unique=False)
+    op.create_index(
+        "ix_disputes_due",
+        "disputes",
+        ["next_check_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+    )
     op.create_table(
         "refunds",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
