@@ -455,6 +455,7 @@ class Dispute(Base):
     is_return: Mapped[bool]
     reason: Mapped[str] = mapped_column(Text)
     gateway_object_id: Mapped[str] = mapped_column(Text, unique=True)
+    next_check_at: Mapped[datetime | None] = mapped_column(Timestamp)  # null once it is decided
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     decided_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
