@@ -19,7 +19,7 @@ from billing.errors import EventRefused
 TOLERANCE_S = 300  # a signature older than this is a replay, one further ahead is nobody's honest clock
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SUSPECT = ("\\u0000", "\\ud", "\\uD")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it; after an odd backslash it is a text about NUL
 
 
@@ -45,11 +45,12 @@ def strict_json(body: bytes) -> Any:
     Python's parser takes NaN, 1e400 as infinity, other encodings, NUL, and half a surrogate pair; JSONB takes none.
     """
     text = body.decode("utf-8")
-    told = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-    if "\\u" in text:  # written raw, they were no UTF-8 or no JSON already
+    told = _STRICT.decode(text)
+    if any(escape in text for escape in _SUSPECT):  # written raw, they were no UTF-8 or no JSON already
         written = json.dumps(told, ensure_ascii=False)
-        if _SURROGATE.search(written) or _NUL.search(written):
-            raise ValueError("a NUL or half a character")
+        written.encode()  # half a surrogate pair has no bytes: UnicodeEncodeError, a ValueError
+        if _NUL.search(written):
+            raise ValueError("a NUL")
     return told
 
 
@@ -62,3 +63,6 @@ def _finite(digits: str) -> float:
     if not math.isfinite(number):
         raise ValueError("a number beyond all bounds")
     return number
+
+
+_STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)

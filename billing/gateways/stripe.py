@@ -45,7 +45,7 @@ CONFIRM_SHARE = 0.625  # of the time for one turn's gateway calls; every other c
 PAGE_SIZE = 100  # Stripe's largest
 # Between our commit of the payment and Stripe's clock at its creation: seconds of work, and two clocks.
 CREATED_AROUND = timedelta(minutes=10)
-NOT_ANY_MORE = "payment_intent_unexpected_state"  # Stripe's code for a confirm or cancel that comes too late
+NOT_ANY_MORE = "payment_intent_unexpected_state"  # Stripe's code for a cancel that comes too late
 
 
 class StripeGateway:
@@ -170,17 +170,22 @@ class StripeGateway:
             try:
                 seen = self._calls.charge("confirm payment", ask, reading.payment)
             except GatewayRejected as error:
-                return self._what_it_became(gateway_id, error)
+                became = self._what_it_became(gateway_id, error)
+                if became.status == "requires_confirmation":
+                    raise
+                return became
             return self._with_details(seen, order)
 
     def _what_it_became(self, gateway_id: str, refusal: GatewayRejected) -> GatewayPayment:
-        """After a refusal that says "not any more". Without an answer to that look, nothing is known."""
-        if refusal.code != NOT_ANY_MORE:
-            raise refusal
+        """After a refusal that may mean "not any more" (decided, or its token is spent). Without an answer to this
+        look, nothing is known: the refused request may be the echo of one that was carried out.
+        """
         try:
             return self.retrieve_payment(gateway_id)
+        except GatewayRejected:
+            raise refusal from None
         except GatewayUnreachable as error:
-            raise OutcomeUnknown(str(error)) from error
+            raise OutcomeUnknown(f"{refusal}, then {error}") from error
 
     def _with_details(self, seen: GatewayPayment, order: ChargeOrder) -> GatewayPayment:
         """A method that was saved just now carries our address and email; the page had put them into the token."""
@@ -222,6 +227,8 @@ class StripeGateway:
             try:
                 return self._calls.change("cancel payment", ask, reading.payment)
             except GatewayRejected as error:
+                if error.code != NOT_ANY_MORE:
+                    raise
                 return self._what_it_became(gateway_id, error)
 
     # ----------------------------------------------------------------------------------------- refunds, disputes

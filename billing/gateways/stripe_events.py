@@ -50,6 +50,7 @@ _SUBJECTS: tuple[tuple[str, EventSubject], ...] = (
     ("setup_intent.succeeded", "method"),
     ("mandate.updated", "mandate"),
 )
+DEEPEST = 100  # levels; Stripe's own have about ten, and the database driver ends at a thousand
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,255}")
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, RecursionError)
 
@@ -136,12 +137,12 @@ def _maybe(value: Any) -> str | None:
     return None if value is None else _name(id_of(value))
 
 
-def _forget_client_secrets(told: Any) -> None:
+def _forget_client_secrets(told: Any, depth: int = 0) -> None:
     """The event is kept; whoever reads the table must not be able to confirm somebody's payment with it."""
-    if isinstance(told, dict):
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
+    if type(told) is dict:
         told.pop("client_secret", None)
-        for value in told.values():
-            _forget_client_secrets(value)
-    elif isinstance(told, list):
-        for value in told:
-            _forget_client_secrets(value)
+    for inner in told.values() if type(told) is dict else told:
+        if type(inner) in (dict, list):
+            _forget_client_secrets(inner, depth + 1)
