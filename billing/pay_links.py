@@ -31,8 +31,8 @@ def create_pay_link(
 ) -> str:
     """Returns the token, which exists nowhere else.
 
-    `purpose`: `pay` (with a quote), `edit_method` (with a method), or `bank_step` (with the quote of a payment that waits
-    for the customer). `ttl_s`: seconds.
+    `purpose`: `pay` (with a quote), `edit_method` (with a method), or `bank_step` (with the quote of a payment that
+    waits for the customer). `ttl_s`: seconds.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
     session.add(

@@ -6,6 +6,8 @@ The conversation hears the outcome of a payment from the worker, since the page 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,48 +23,70 @@ from billing.errors import (
     QuoteExpired,
     QuoteNotOpen,
     QuoteOutdated,
+    TooManyTries,
 )
 from billing.gateways.base import BillingDetails
 from billing.methods import get_method, update_method_details
 from billing.models import PayLink, Payment, Quote
 from billing.money import Money
-from billing.pay_links import create_pay_link, give_back_pay_link, spend_pay_link
+from billing.pay_links import give_back_pay_link, spend_pay_link
 from billing.payment_records import get_payment, payment_of_quote
-from billing.payment_states import REQUIRES_ACTION
 from billing.payments import ConsentGiven, NewMethod, start_payment
 from billing.quotes import get_quote, shares_of
 from webhook.edge import Edge
 from webhook.errors import Refused
 from webhook.failures import under_way_words
-from webhook.page_views import TRY_AGAIN, said_of
+from webhook.page_fields import CARD, check_token, mandate_text
+from webhook.page_outcome import outcome_of, outcome_with_step
 
 
-def pay_on_page(shared: Edge, link: PayLink, quote_id: uuid.UUID, new_method: NewMethod) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class PressedPay:
+    """One press of Pay. `kind` is card, acss_debit or us_bank_account; `address` and `user_agent` say from where."""
+
+    quote_id: uuid.UUID
+    kind: str
+    method: NewMethod
+    address: str | None
+    user_agent: str | None
+
+
+def pay_on_page(shared: Edge, link: PayLink, pressed: PressedPay) -> dict[str, Any]:
     """Charges the quote that the page showed (schemas.PageOutcome). A decline is an outcome, not an error.
 
-    Raises Refused (link_spent, quote_…, payment_under_way) before anything is charged; the link stays good then.
+    Raises Refused (bad_field, link_spent, quote_…, payment_under_way) before anything is charged; the link stays good.
     """
     with shared.context.sessions.begin() as session:
-        quoted = _quote_of(session, link, quote_id)
+        quoted = _quote_of(session, link, pressed.quote_id)
+        check_token(shared.settings, pressed.method.token, pressed.kind, quoted.currency)
         if not spend_pay_link(session, link.id, shared.context.now()):
             if (payment := payment_of_quote(session, quoted.id)) is not None:
-                return _outcome(session, shared, link, payment)  # pressed twice: the same answer twice
+                return outcome_of(session, shared, link, payment)  # pressed twice: the same answer twice
             raise Refused("link_spent")
-        consent = ConsentGiven(
+        given = ConsentGiven(
             said=consent_sentence(shared, quoted, link.language),
             answered=say("pay_page_answered", link.language, "page"),
             channel="page",
             sender=link.sender,
             portal_user_id=link.portal_user_id,
+            mandate_text=_mandate(shared, quoted, link, pressed),
+            address=pressed.address,
+            user_agent=pressed.user_agent,
         )
     try:
-        payment = start_payment(shared.context, quoted.id, consent, new_method)
-    except (QuoteNotOpen, QuoteExpired, QuoteOutdated, PaymentUnderWay) as refused:
+        payment = start_payment(shared.context, quoted.id, given, pressed.method)
+    except (QuoteNotOpen, QuoteExpired, QuoteOutdated, PaymentUnderWay, TooManyTries) as refused:
         payment = _paid_already(shared, link, refused)
     shared.metrics.payments.labels(payment.state).inc()
     with shared.context.sessions.begin() as session:
         session.get_one(PayLink, link.id).quote_id = quoted.id
-        return _outcome(session, shared, link, payment)
+    return outcome_with_step(shared, link, payment)
+
+
+def _mandate(shared: Edge, quoted: Quote, link: PayLink, pressed: PressedPay) -> str | None:
+    if pressed.kind == CARD:
+        return None
+    return mandate_text(shared.settings, quoted, link.language, pressed.kind, save=pressed.method.save)
 
 
 def _quote_of(session: Session, link: PayLink, quote_id: uuid.UUID) -> Quote:
@@ -85,6 +109,8 @@ def _paid_already(shared: Edge, link: PayLink, refused: Exception) -> Payment:
         match refused:
             case PaymentUnderWay(payment_id=payment_id):
                 answer = under_way_refusal(session, shared, link, payment_id)
+            case TooManyTries(until=until):
+                answer = too_many_refusal(shared, link, until)
             case QuoteExpired():
                 answer = Refused("quote_expired")
             case QuoteOutdated():
@@ -106,29 +132,11 @@ def under_way_refusal(session: Session, shared: Edge, link: PayLink, payment_id:
     return Refused("payment_under_way", sentence=words)
 
 
-def _outcome(session: Session, shared: Edge, link: PayLink, payment: Payment) -> dict[str, Any]:
-    retry = None
-    if payment.state in TRY_AGAIN:  # the amount is kept; this link is spent, so the next try has its own
-        token = create_pay_link(
-            session,
-            account_id=link.account_id,
-            portal_user_id=link.portal_user_id,
-            sender=link.sender,
-            channel=link.channel,
-            language=link.language,
-            purpose="pay",
-            quote_id=payment.quote_id,
-            now=shared.context.now(),
-            ttl_s=shared.settings.quote_ttl_link_s,
-        )
-        retry = f"/pay/{token}"
-    return {
-        "state": payment.state,
-        "message": said_of(session, shared, link, payment),
-        "reference": payment.reference,
-        "action_url": payment.action_url if payment.state == REQUIRES_ACTION else None,
-        "retry": retry,
-    }
+def too_many_refusal(shared: Edge, link: PayLink, until: datetime) -> Refused:
+    """In the words of the chat: not a bank's decline, and when it can be tried again."""
+    words = say("too_many_tries", link.language, "page", until=shared.settings.local(until))
+    wait = until - shared.context.now()
+    return Refused("too_many_tries", sentence=words, retry_after_s=max(1, int(wait.total_seconds())))
 
 
 def save_on_page(shared: Edge, link: PayLink, details: BillingDetails) -> dict[str, Any]:
@@ -151,7 +159,7 @@ def save_on_page(shared: Edge, link: PayLink, details: BillingDetails) -> dict[s
         said = say("method_updated", link.language, "page", method=label)
         if link.sender is not None:
             push(session, link.sender, "message", {"text": said}, key=f"link:{link.id}")
-    return {"state": "saved", "message": said, "reference": None, "action_url": None, "retry": None}
+    return {"state": "saved", "message": said, "reference": None, "action_url": None, "step": None, "retry": None}
 
 
 def consent_sentence(shared: Edge, quoted: Quote, language: str) -> str:

@@ -1,4 +1,4 @@
-"""What our pages may load, call and be framed by. Nothing runs on them but our own script."""
+"""What our pages may load, call and be framed by. Nothing runs on them but our own script, and Stripe's with Stripe."""
 
 from __future__ import annotations
 
@@ -6,31 +6,63 @@ from urllib.parse import urlsplit
 
 from billing.config import Settings
 
+# https://docs.stripe.com/security/guide#content-security-policy, for Stripe.js. Of what it lists, maps.googleapis.com
+# is left out: it completes addresses in Stripe's own address form, which we do not use.
+STRIPE_SCRIPTS = ("https://js.stripe.com", "https://*.js.stripe.com")
+STRIPE_FRAMES = (*STRIPE_SCRIPTS, "https://hooks.stripe.com")
+STRIPE_CALLS = ("https://api.stripe.com",)
 
-def page_headers(settings: Settings, nonce: str) -> dict[str, str]:
-    """For every HTML answer. `nonce` is new for each."""
+
+def stripe_is_on(settings: Settings) -> bool:
+    """The same question as billing.context.make_gateway asks."""
+    return bool(settings.stripe_secret_key)
+
+
+def page_headers(settings: Settings, nonce: str, *, fields: bool = False) -> dict[str, str]:
+    """For every HTML answer. `nonce` is new for each; `fields`: the gateway's fields are on the page."""
     return {
-        "Content-Security-Policy": content_policy(settings, nonce),
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Content-Security-Policy": content_policy(settings, nonce, fields=fields),
+        "Permissions-Policy": f"camera=(), geolocation=(), microphone=(), payment={_wallets(settings, fields)}",
     }
 
 
-def content_policy(settings: Settings, nonce: str) -> str:
-    """Our own script and style, calls to us, the gateway's frame, and nobody around us who was not named."""
+def content_policy(settings: Settings, nonce: str, *, fields: bool = False) -> str:
+    """Our own script and style, calls to us, the gateway's fields, and nobody around us who was not named."""
     around = dict.fromkeys(("'self'", origin(settings.public_url), *settings.allowed_origins.split()))
+    scripts, calls, frames = _gateway_hosts(settings) if fields else ((), (), ())
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src 'nonce-{nonce}'",
+            _sources("script-src", f"'nonce-{nonce}'", *scripts),
             f"style-src 'nonce-{nonce}'",
             "img-src data:",
-            "connect-src 'self'",
-            f"frame-src {origin(settings.sandbox_url)}",
+            _sources("connect-src", "'self'", *calls),
+            _sources("frame-src", *(frames or ("'none'",))),
             "form-action 'none'",
             "base-uri 'none'",
             f"frame-ancestors {' '.join(around)}",
         )
     )
+
+
+def _gateway_hosts(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """(scripts, calls, frames) of the gateway whose fields the page shows."""
+    if not stripe_is_on(settings):
+        return (), (), (origin(settings.sandbox_url),)
+    script = origin(settings.stripe_js_url)
+    double = () if script in STRIPE_SCRIPTS else (script,)  # tests play Stripe's script themselves
+    return (*double, *STRIPE_SCRIPTS), (*double, *STRIPE_CALLS), (*double, *STRIPE_FRAMES)
+
+
+def _wallets(settings: Settings, fields: bool) -> str:
+    """Apple Pay and Google Pay are asked from inside Stripe's frames."""
+    if not (fields and stripe_is_on(settings)):
+        return "()"
+    return "(self " + " ".join(f'"{host}"' for host in _gateway_hosts(settings)[2]) + ")"
+
+
+def _sources(directive: str, *allowed: str) -> str:
+    return " ".join((directive, *dict.fromkeys(allowed)))
 
 
 def origin(url: str) -> str:

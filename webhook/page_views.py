@@ -5,42 +5,45 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Response, make_response, render_template
 from sqlalchemy.orm import Session
 
-from assistant.outcomes import outcome_message
+from assistant.outcomes import TRY_AGAIN, outcome_message
 from assistant.wording import method_label, say, write
 from billing.accounts import get_account, position, top_user
-from billing.config import Settings
 from billing.methods import get_method
 from billing.models import PayLink, Payment, Quote
 from billing.payment_records import payment_of_quote, payment_under_way
-from billing.payment_states import CANCELED, DECLINED, NOT_ATTEMPTED
+from billing.payment_states import REQUIRES_ACTION
 from webhook.edge import Edge
 from webhook.errors import Refused
 from webhook.failures import under_way_words
-from webhook.page_policy import origin, page_headers
+from webhook.page_fields import fields_view, offered_debits
+from webhook.page_policy import page_headers, stripe_is_on
 from webhook.pay_form import REGIONS
-
-TRY_AGAIN = frozenset({DECLINED, NOT_ATTEMPTED, CANCELED})  # nothing was taken: another card may do
 
 
 def render_page(session: Session, shared: Edge, link: PayLink) -> Response:
-    """The page of a link that is good, or the word on what it was spent for. Raises Refused(link_spent)."""
-    if link.spent_at is not None:
-        return _page(shared, "spent.html", link, said=_what_became_of(session, shared, link))
+    """The page of a link that is good, or the word on what it was used for. Raises Refused(link_spent)."""
+    if link.spent_at is not None or link.purpose == "bank_step":
+        return _page(shared, "spent.html", link, **_what_became_of(session, shared, link))
     if link.purpose == "edit_method":
         return _page(shared, "edit.html", link, **_edit_view(session, link))
     return _page(shared, "pay.html", link, **_pay_view(session, shared, link))
 
 
-def _what_became_of(session: Session, shared: Edge, link: PayLink) -> str:
+def _what_became_of(session: Session, shared: Edge, link: PayLink) -> dict[str, Any]:
+    """The words, and the step that is left: at the bank's own page, or on ours at the press of a button."""
     payment = payment_of_quote(session, link.quote_id) if link.quote_id is not None else None
     if payment is None:
         raise Refused("link_spent")
-    return said_of(session, shared, link, payment)
+    view: dict[str, Any] = {"said": said_of(session, shared, link, payment)}
+    if payment.state == REQUIRES_ACTION:
+        view["bank"] = payment.action_url
+        if payment.action_url is None and stripe_is_on(shared.settings):
+            view["fields"] = fields_view(shared.settings, link.language, payment.currency)
+    return view
 
 
 def said_of(session: Session, shared: Edge, link: PayLink, payment: Payment) -> str:
@@ -69,7 +72,8 @@ def _pay_view(session: Session, shared: Edge, link: PayLink) -> dict[str, Any]:
         "balance": write(outstanding, link.language, "page"),
         "address": account.billing_address,
         "email": linked.billing_email if linked is not None else top_user(session, account.id).email,
-        "fields_url": fields_url(shared.settings, link.language),
+        "fields": fields_view(shared.settings, link.language, account.currency),
+        "debits": offered_debits(shared.settings, account.currency),
     }
 
 
@@ -80,11 +84,6 @@ def _edit_view(session: Session, link: PayLink) -> dict[str, Any]:
         "address": method.billing_address or get_account(session, link.account_id).billing_address,
         "email": method.billing_email or top_user(session, link.account_id).email,
     }
-
-
-def fields_url(settings: Settings, language: str) -> str:
-    """The gateway's card fields, told which page frames them."""
-    return f"{settings.sandbox_url}/fields?{urlencode({'lang': language, 'parent': origin(settings.public_url)})}"
 
 
 def _page(shared: Edge, template: str, link: PayLink, **view: Any) -> Response:
@@ -99,5 +98,5 @@ def _page(shared: Edge, template: str, link: PayLink, **view: Any) -> Response:
         **view,
     )
     response = make_response(html)
-    response.headers.update(page_headers(shared.settings, nonce))
+    response.headers.update(page_headers(shared.settings, nonce, fields="fields" in view))
     return response

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from flask import Blueprint, Response, g, jsonify, send_from_directory
+from flask import Blueprint, Response, g, jsonify, request, send_from_directory
 from sqlalchemy.orm import Session
 
 from billing.accounts import get_account
@@ -22,7 +22,9 @@ from webhook import schemas
 from webhook.edge import edge
 from webhook.errors import Refused
 from webhook.guards import anyone, guarded, pay_link
-from webhook.page_pay import consent_sentence, pay_on_page, save_on_page, under_way_refusal
+from webhook.page_fields import mandates
+from webhook.page_outcome import look_again
+from webhook.page_pay import PressedPay, consent_sentence, pay_on_page, save_on_page, under_way_refusal
 from webhook.page_views import render_page
 from webhook.pay_form import read_details, read_page_amount
 from webhook.state import quote_state
@@ -30,6 +32,7 @@ from webhook.state import quote_state
 blueprint = Blueprint("pay_page", __name__, template_folder="templates")
 
 STATIC = Path(__file__).parent / "static"
+LONGEST_AGENT = 500  # what a browser calls itself, as far as it is kept with the consent
 
 
 @blueprint.get("/pay/<token>")
@@ -86,7 +89,8 @@ def quote(token: str) -> Response:
         link.quote_id = made.id
         said = consent_sentence(shared, made, link.language)
         mark_delivered(session, made.id, said, now)
-        return jsonify({"quote": quote_state(made, None, link.language), "consent": said})
+        permission = mandates(shared.settings, made, link.language)
+        return jsonify({"quote": quote_state(made, None, link.language), "consent": said, "mandates": permission})
 
 
 @blueprint.post("/pay/<token>")
@@ -105,12 +109,36 @@ def submit(token: str) -> Response:
     shared = edge()
     with shared.context.sessions() as session:
         link = _link(session, token, shared.context.now(), spent_too=True)
+    if link.purpose == "bank_step":
+        raise Refused("link_unknown")
     details = read_details(g.body.address, g.body.email)
     if link.purpose == "edit_method":
         return jsonify(save_on_page(shared, link, details))
     if g.body.token is None or g.body.quote_id is None:
         raise Refused("bad_field", field="token" if g.body.token is None else "quote_id")
-    return jsonify(pay_on_page(shared, link, g.body.quote_id, NewMethod(g.body.token, details, g.body.save)))
+    pressed = PressedPay(
+        quote_id=g.body.quote_id,
+        kind=g.body.method,
+        method=NewMethod(g.body.token, details, g.body.save),
+        address=request.remote_addr,
+        user_agent=(request.user_agent.string or "")[:LONGEST_AGENT] or None,
+    )
+    return jsonify(pay_on_page(shared, link, pressed))
+
+
+@blueprint.post("/pay/<token>/outcome")
+@guarded(
+    who=pay_link,
+    summary="How the payment of this page stands, and the step that is left",
+    max_body=1_024,
+    answers={200: schemas.PageOutcome},
+    refusals=("link_unknown",),
+)
+def outcome(token: str) -> Response:
+    shared = edge()
+    with shared.context.sessions() as session:
+        link = _link(session, token, shared.context.now(), spent_too=True)
+    return jsonify(look_again(shared, link))
 
 
 @blueprint.get("/assets/<name>")
@@ -127,7 +155,9 @@ def _link(session: Session, token: str, now: datetime, *, spent_too: bool = Fals
     if link is None:
         raise Refused("link_unknown")
     g.language = link.language
-    if link.spent_at is None and link.expires_at <= now:
+    if (
+        link.spent_at is None and link.expires_at <= now and link.purpose != "bank_step"
+    ):  # that one says what came of it
         raise Refused("link_expired")
     if link.spent_at is not None and not spent_too:
         raise Refused("link_spent")

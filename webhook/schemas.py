@@ -67,11 +67,13 @@ class PageQuoteRequest(_Request):
 class PageRequest(_Request):
     """Pay pressed on the secure page: the quote that was shown, a token of the gateway's fields, and the form.
 
-    The page of a saved method sends address and email alone; which of the two a link means, the link knows.
+    `method` is what the token stands for; a debit's permission text stood on the page then. The page of a saved method
+    sends address and email alone; which of the two a link means, the link knows.
     """
 
     quote_id: UUID | None = None
     token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{4,200}$")] | None = None
+    method: Literal["card", "acss_debit", "us_bank_account"] = "card"
     address: Address
     email: Short
     save: bool = False
@@ -182,21 +184,39 @@ class History(BaseModel):
     last_event_id: int
 
 
+class Mandate(BaseModel):
+    """Permission to debit a bank account: for this payment alone, or also later when the account is saved."""
+
+    once: str
+    saved: str
+
+
 class PageQuote(BaseModel):
-    """What Pay would do, and the sentence that is agreed to by pressing it."""
+    """What Pay would do, and the sentence that is agreed to by pressing it; with a bank debit, also its mandate."""
 
     quote: QuoteState
     consent: str
+    mandates: dict[str, Mandate]
+
+
+class PageStep(BaseModel):
+    """A step that is left for the gateway's script on our page. `kind` says which; nobody keeps the secret."""
+
+    kind: Literal["next_action", "acss_debit"]
+    client_secret: str
+    name: str
+    email: str
 
 
 class PageOutcome(BaseModel):
-    """What became of it, in words; `action_url` is the bank's own page for a step that is left, `retry` a fresh page
-    where trying again makes sense."""
+    """What became of it, in words. A step that is left is done at `action_url`, the bank's own page, or on ours with
+    `step`; `retry` is a fresh page where trying again makes sense."""
 
     state: str
     message: str
     reference: str | None
     action_url: str | None
+    step: PageStep | None
     retry: str | None
 
 

@@ -66,7 +66,7 @@ def test_page_shows_amount_address_and_email_and_leaves_the_save_box_empty(
     assert 'value="K1A 0B1"' in html
     assert f'value="{user.email}"' in html
     assert re.search(r'<input type="checkbox" id="save"(?![^>]*checked)', html)
-    assert '"fields": "http://127.0.0.1:9/fields?lang=en' in html
+    assert '"fields": {"kind": "sandbox", "url": "http://127.0.0.1:9/fields?lang=en' in html
 
 
 def test_page_speaks_french(client: FlaskClient, make_link: MakeLink) -> None:

@@ -1,6 +1,7 @@
 // Address and email of a saved method.
 
-import { byId, clearMarks, details, finish, here, markFields, missing, post, problem, texts } from "./form.js";
+import { byId, finish, here, post, texts } from "./common.js";
+import { clearMarks, details, markFields, missing, problem } from "./form.js";
 
 const submit = byId("submit");
 

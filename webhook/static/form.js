@@ -1,12 +1,9 @@
-// What both secure pages share: the address fields, errors beside them, one call to the server, the outcome.
+// The address fields of both forms, and the errors beside every field.
 
-export const page = JSON.parse(byId("page-data").textContent);
-export const texts = page.texts;
+import { byId, page, show, texts } from "./common.js";
+
 const EXAMPLES = { CA: "K1A 0B1", US: "12345" };
 const NAMES = ["name", "line1", "line2", "city", "region", "postal_code", "country"];
-
-export function byId(id) { return document.getElementById(id); }
-export function show(id, visible = true) { byId(id).hidden = !visible; }
 
 // ------------------------------------------------------------------------------------------------ the address
 
@@ -24,8 +21,8 @@ byId("country").addEventListener("change", () => { byId("region").dataset.chosen
 fillRegions();
 
 export function details() {
-  const address = Object.fromEntries(NAMES.map((name) => [name, byId(name).value]));
-  return { address, email: byId("email").value };
+  const address = Object.fromEntries(NAMES.map((name) => [name, byId(name).value.trim()]));
+  return { address, email: byId("email").value.trim() };
 }
 
 // ------------------------------------------------------------------------------------- what is wrong with a field
@@ -62,54 +59,3 @@ export function problem(text) {
   byId("problem").textContent = text;
   show("problem", Boolean(text));
 }
-
-// ------------------------------------------------------------------------------------------------- the server
-
-// Resolves to {ok, status, body}; `body` is null when no readable answer came, so that nobody knows what happened.
-export async function post(path, sent) {
-  try {
-    const answer = await fetch(path, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent), cache: "no-store",
-    });
-    return { ok: answer.ok, status: answer.status, body: await answer.json() };
-  } catch {
-    return { ok: false, status: 0, body: null };
-  }
-}
-
-export const here = location.pathname.replace(/\/$/, "");
-
-// ------------------------------------------------------------------------------------------------- the outcome
-
-const GOOD = ["succeeded", "saved"];
-const BAD = ["declined", "not_attempted", "canceled"];
-
-export function finish({ state, message, action_url: bank, retry }) {
-  show("form", false);
-  show("outcome");
-  byId("said").textContent = message;
-  byId("outcome").className = GOOD.includes(state) ? "good" : BAD.includes(state) ? "bad" : "waiting";
-  for (const [id, url] of [["bank", bank], ["retry", retry]]) if (url) { byId(id).href = url; show(id); }
-  show("close", !retry && !bank);
-  if (state === "succeeded") show("owed", false); // the message has the new balance
-  byId("outcome").focus();
-  if (!retry) tell("done", { state });
-}
-
-// An answer that never came is no "no": what happened stands on the reloaded page, and until then nothing is paid twice.
-export function finishUnknown() {
-  finish({ state: "unknown", message: texts.lost, retry: null });
-  show("close", false);
-  show("reload");
-}
-
-// ------------------------------------------------------------------------------------- the page around, if any
-
-const framed = window.parent !== window;
-document.documentElement.classList.toggle("framed", framed);
-
-export function tell(type, more = {}) {
-  if (framed) window.parent.postMessage({ source: "remit-pay", type, ...more }, location.origin);
-}
-
-new ResizeObserver(() => tell("height", { height: document.documentElement.scrollHeight })).observe(document.body);

@@ -1,27 +1,34 @@
-// Pay: the figures are quoted by the server, the card goes to the gateway's own frame, one press of Pay is sent once.
+// Pay: the figures are quoted by the server, the card goes to the gateway's own fields, one press of Pay is sent once.
 
-import {
-  byId, clearMarks, details, finish, finishUnknown, here, mark, markFields, missing, page, post, problem, show, texts,
-} from "./form.js";
+import { byId, finishUnknown, here, page, post, show, texts } from "./common.js";
+import { clearMarks, details, mark, markFields, missing, problem } from "./form.js";
+import { conclude } from "./steps.js";
 
+const form = byId("form");
 const submit = byId("submit");
 const amount = byId("amount");
-const frame = byId("fields");
-const gateway = new URL(page.fields).origin;
-const TOKEN_WAIT_MS = 15000;
-const FRAME_WAIT_MS = 10000;
+const save = byId("save");
+const CANADIAN_DEBIT = "acss_debit";
+const ENTERED_AFTER_PAY = { type: "token", token: "bank_debit_on_page", method: CANADIAN_DEBIT };
 const TYPING_PAUSE_MS = 700;
 let quote = null;
 let quoted = "";
+let mandates = {};
 let asked = 0;
-let frameReady = false;
+let fields = null;
+let fieldsReady = false;
+let entered = "card"; // what the gateway's fields would pay with
 let paying = false;
-let waiting = null;
+
+const chosen = () => new FormData(form).get("how") ?? "card";
+const method = () => (chosen() === CANADIAN_DEBIT ? CANADIAN_DEBIT : entered);
 
 function refresh() {
-  submit.disabled = paying || !quote || !frameReady;
+  submit.disabled = paying || !quote || !fieldsReady;
   submit.textContent = paying ? texts.paying : quote ? `${texts.pay} ${quote.amount.text}` : texts.pay;
   submit.setAttribute("aria-busy", paying ? "true" : "false");
+  save.disabled = paying; // the token is made for what was ticked
+  for (const choice of form.querySelectorAll("[name=how]")) choice.disabled = paying;
 }
 
 // -------------------------------------------------------------------------------------------------- the figures
@@ -36,7 +43,8 @@ async function requote(wanted = amount.value.trim()) {
   if (mine !== asked) return;
   if (ok) {
     mark("amount", "");
-    quote = body.quote;
+    ({ quote, mandates } = body);
+    tellFields();
     return drawQuote(body);
   }
   quoted = "";
@@ -55,6 +63,7 @@ function drawQuote(answer) {
   });
   if (answer?.quote.credit.minor) lines.push(line(texts.credit, answer.quote.credit.text, ""));
   byId("shares").replaceChildren(...lines);
+  drawMethod();
   refresh();
 }
 
@@ -87,53 +96,73 @@ amount.addEventListener("change", () => {
   if (amount.value.trim() !== quoted || !quote) requote();
 });
 
-// ------------------------------------------------------------------------------------------- the gateway's frame
+// ---------------------------------------------------------------------------------- the gateway's fields, the method
 
-window.addEventListener("message", ({ origin, source, data }) => {
-  if (origin !== gateway || source !== frame.contentWindow || typeof data?.type !== "string") return;
-  if (data.type === "ready") { frameReady = true; mark("card", ""); refresh(); }
-  if (data.type === "height" && data.height > 0 && data.height < 2000) frame.height = Math.ceil(data.height);
-  if (data.type === "submit") byId("form").requestSubmit();
-  if (["token", "invalid", "error"].includes(data.type)) waiting?.(data);
+function drawMethod() {
+  const kind = method();
+  const permission = quote ? mandates[kind] : undefined;
+  const debit = kind !== "card";
+  show("fields", kind !== CANADIAN_DEBIT);
+  show("never", !debit);
+  show("debit-next", kind === CANADIAN_DEBIT);
+  show("mandate", Boolean(permission));
+  byId("mandate-text").textContent = permission ? permission[save.checked ? "saved" : "once"] : "";
+  byId("save-label").textContent = debit ? texts.save_account : texts.save;
+  byId("name-label").textContent = debit ? texts.name_account : texts.name;
+}
+
+function tellFields() { fields?.update({ minor: quote.amount.minor, save: save.checked }); }
+
+form.addEventListener("change", ({ target }) => {
+  if (target.name === "how") mark("card", "");
+  if (target.name === "how" || target === save) drawMethod();
+  if (target === save && quote) tellFields();
 });
 
-frame.src = page.fields; // only now: its first message must not come before there is somebody to hear it
-setTimeout(() => { if (!frameReady) mark("card", texts.no_fields); }, FRAME_WAIT_MS);
+const handlers = {
+  ready() { fieldsReady = true; mark("card", ""); refresh(); },
+  method(kind) { entered = kind; drawMethod(); },
+  submit() { form.requestSubmit(); },
+  trouble(text) { fieldsReady = false; mark("card", text); refresh(); },
+};
 
-function tokenize() {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve({ type: "error", message: texts.no_fields }), TOKEN_WAIT_MS);
-    waiting = (data) => { clearTimeout(timer); waiting = null; resolve(data); };
-    frame.contentWindow.postMessage({ type: "tokenize" }, gateway);
-  });
+async function tokenize(sent) {
+  if (method() === CANADIAN_DEBIT) return ENTERED_AFTER_PAY;
+  try {
+    return await fields.tokenize(sent);
+  } catch (error) {
+    console.error(error);
+    return { type: "error", message: texts.fields_failed };
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------- pay
 
-byId("form").addEventListener("submit", async (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (submit.disabled) return;
   clearMarks();
   if (missing()) return;
-  const shown = quote;
+  const agreed = { quote, kind: method(), save: save.checked, sent: details() };
   paying = true;
   refresh();
-  const card = await tokenize();
-  if (card.type !== "token") {
-    if (card.type === "error") mark("card", card.message);
+  const made = await tokenize(agreed.sent);
+  if (made.type !== "token") {
+    if (made.type === "error") mark("card", made.message);
     return again();
   }
-  if (quote !== shown) return again(); // another amount was typed meanwhile: that was not agreed to
+  if (quote !== agreed.quote || made.method !== agreed.kind) return again(); // something else now than what was agreed to
   const { ok, status, body } = await post(here, {
-    quote_id: shown.id, token: card.token, save: byId("save").checked, ...details(),
+    quote_id: agreed.quote.id, token: made.token, method: made.method, save: agreed.save, ...agreed.sent,
   });
-  if (ok) return finish(body);
+  if (ok) return conclude(body, fields, agreed.sent);
   if (!body?.error || status >= 500) return finishUnknown();
   return refused(body);
 });
 
 function again() {
   paying = false;
+  drawMethod();
   refresh();
 }
 
@@ -149,4 +178,8 @@ function refused({ error, proposed }) {
 }
 
 refresh();
-if (!page.blocked) requote();
+if (!page.blocked) {
+  const { createFields } = await import(`./${page.fields.kind}_fields.js`);
+  fields = createFields(page.fields, handlers);
+  requote();
+}
