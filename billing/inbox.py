@@ -20,9 +20,12 @@ from billing.context import Context
 from billing.errors import GatewayRejected
 from billing.gateways.base import GatewayEvent, GatewayPayment
 from billing.models import Attempt, Audit, EventReceived, Payment
+from billing.payment_states import SUCCEEDED
 
 # An event can overtake the commit that knows its payment; after the last try it is a person's.
 ORPHAN_RETRIES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+
+ABOUT_PAYMENTS = frozenset({"payment", "refund", "dispute"})
 
 # The one statement on the way of a delivery: row and job are committed together, or neither is.
 _STORE = text(f"""
@@ -60,10 +63,10 @@ def handle_event(context: Context, event_row_id: int) -> None:
 
     Raises GatewayUnreachable or OutcomeUnknown when nobody answers: to be tried again, and given up by `give_up`.
     """
-    with context.sessions() as session:
-        event = session.get_one(EventReceived, event_row_id)
-    if event.handled_at is not None:
-        return
+    with context.sessions.begin() as session:
+        event = _still_open(session, event_row_id)
+        if event is None or _known_without_asking(session, event, context.now()):
+            return
     try:
         if event.gateway != context.gateway.name:
             raise GatewayRejected(f"an event of {event.gateway}, while {context.gateway.name} is configured")
@@ -83,9 +86,34 @@ def give_up(context: Context, event_row_id: int, error: Exception) -> None:
             _hand_to_operator(session, row, f"{row.object_id}: {type(error).__name__}, {error}", context.now())
 
 
+def _known_without_asking(session: Session, row: EventReceived, now: datetime) -> bool:
+    """Most events tell of a capture that is booked already, or of somebody else's payment: nobody is asked about these.
+
+    A capture is never un-captured. A payment of which no attempt has the id and whose event does not bear a reference
+    is most likely not ours; the gateway is asked at the last try.
+    """
+    if row.subject not in ABOUT_PAYMENTS:
+        return False
+    state = session.scalar(
+        select(Payment.state)
+        .join(Attempt, Attempt.payment_id == Payment.id)
+        .where(Payment.gateway == row.gateway, Attempt.gateway_object_id == row.object_id)
+    )
+    if state == SUCCEEDED and row.subject == "payment":
+        row.handled_at, row.outcome = now, "no_change"
+        return True
+    return state is None and not _bears_reference(row) and _later(session, row, "orphan", now)
+
+
+def _bears_reference(row: EventReceived) -> bool:
+    """A hint, and all that is read from what the event itself says: does its object carry metadata as ours do?"""
+    object_ = (row.payload.get("data") or {}).get("object") or {}
+    return "payment_reference" in (object_.get("metadata") or {})
+
+
 def _look_at_subject(context: Context, event: EventReceived) -> None:
     match event.subject, event.object_id:
-        case "payment" | "refund" | "dispute", str(gateway_id):
+        case subject, str(gateway_id) if subject in ABOUT_PAYMENTS:
             _handle_payment(context, event, context.gateway.retrieve_payment(gateway_id))
         case "method", reference:
             known = methods.sync_after_event(context, customer=event.customer, reference=reference)
@@ -143,10 +171,10 @@ def _find(session: Session, gateway: str, seen: GatewayPayment) -> int | None:
 
 def _later(session: Session, row: EventReceived, outcome: str, now: datetime) -> bool:
     """Looks again after a pause. False once the pauses are used up."""
+    if row.tries >= len(ORPHAN_RETRIES):
+        return False
     row.tries += 1
     row.outcome = outcome
-    if row.tries > len(ORPHAN_RETRIES):
-        return False
     outbox.defer(session, "handle_event", at=now + ORPHAN_RETRIES[row.tries - 1], event_row_id=row.id)
     return True
 
