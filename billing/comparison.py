@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.context import Context
-from billing.differences import Difference
+from billing.differences import GONE, Difference
 from billing.errors import GatewayRejected
 from billing.gateways.base import GatewayEvent, GatewayPayment
 from billing.inbox import receive_event
@@ -199,7 +199,7 @@ def _unlisted(
                 try:
                     yield gateway_id, context.gateway.retrieve_payment(gateway_id)
                 except GatewayRejected as error:
-                    if error.status not in (None, 404):  # no answer to the question whether it is there
+                    if error.code != GONE:  # no answer to the question whether it is there
                         raise
                     yield gateway_id, error
 

@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing import disputes, refunds
 from billing import operator_queue as queue
-from billing import refunds
 from billing.context import Context
-from billing.differences import FOR_OPERATOR, Difference
-from billing.models import Payment, Refund
+from billing.differences import FOR_OPERATOR, GONE, Difference
+from billing.errors import GatewayRejected
+from billing.models import Dispute, Payment, Refund
 from billing.money import Money
 from billing.payment_records import get_payment
 
@@ -31,9 +32,14 @@ _MOVED = ("succeeded", "open", "lost")  # states in which money has left us
 
 def compare_returns(context: Context, payment_id: int, gateway_id: str) -> Iterator[Difference]:
     """Takes over what the gateway did and we have not heard of; what then still differs is the operator's."""
-    yield from _compare(
-        context, payment_id, gateway_id, "refund", _refunds_there, _refunds_here, refunds.refresh_refunds
-    )
+    of_refunds = (_refunds_there, _refunds_here, refunds.refresh_refunds)
+    of_disputes = (_disputes_there, _disputes_here, disputes.refresh_disputes)
+    try:
+        yield from _compare(context, payment_id, gateway_id, "refund", *of_refunds)
+        yield from _compare(context, payment_id, gateway_id, "dispute", *of_disputes)
+    except GatewayRejected as error:
+        if error.code != GONE:  # a payment that is not there at all is a difference of its own
+            raise
 
 
 def _compare(
@@ -100,3 +106,12 @@ def _refunds_here(session: Session, payment_id: int) -> _Returns:
         for row in rows
         if row.gateway_object_id is not None
     }
+
+
+def _disputes_there(context: Context, gateway_id: str) -> _Returns:
+    return {seen.id: _Return(seen.status, seen.amount) for seen in context.gateway.list_disputes(gateway_id)}
+
+
+def _disputes_here(session: Session, payment_id: int) -> _Returns:
+    rows = session.scalars(select(Dispute).where(Dispute.payment_id == payment_id)).all()
+    return {row.gateway_object_id: _Return(row.state, Money(row.amount_minor, row.currency)) for row in rows}

@@ -387,6 +387,33 @@ def test_a_refund_whose_answer_was_lost_is_settled(context: Context, gateway: Fa
         assert session.get_one(Refund, refund.id).state == "succeeded"
 
 
+def test_a_dispute_that_we_never_heard_of_is_booked(context: Context, gateway: FakeGateway, account: Account) -> None:
+    payment = b.pay(context, account, "120.00")
+    dispute = gateway.dispute(gateway_id(context, payment), cad("120.00"))
+    report = last_day(context)
+    assert [(d.kind, d.detail) for d in report.differences] == [
+        ("dispute_behind", f"{dispute.id}: nothing here, open, 120.00 CAD there")
+    ]
+    gateway.decide_dispute(dispute.id, "lost")
+    gateway.event(gateway_id(context, payment), "dispute.closed")
+    assert kinds(last_day(context)) == ["dispute_behind"]
+    with context.sessions() as session:
+        assert session.get_one(Payment, payment.id).lost_minor == 12000
+    handle_everything(context)
+    assert last_day(context).agrees
+
+
+def test_a_dispute_that_the_gateway_does_not_know_is_a_persons(
+    context: Context, gateway: FakeGateway, account: Account
+) -> None:
+    payment = b.pay(context, account, "120.00")
+    gateway.dispute(gateway_id(context, payment), cad("120.00"))
+    last_day(context)
+    gateway.disputes.clear()
+    assert kinds(last_day(context)) == ["dispute_not_there"]
+    assert filed(context)[-1] == "dispute_not_there"
+
+
 # ------------------------------------------------------------------------------------------------------ missed events
 
 
