@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from smtplib import SMTPException
 
@@ -11,13 +12,14 @@ from assistant.delivery import email
 from assistant.delivery.push import push
 from assistant.identity import open_conversations
 from assistant.outcomes import outcome_message
-from billing import closing, inbox, quotes, reconcile, refunds
+from billing import closing, comparison, inbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
 from billing.payment_records import get_payment
 from billing.payment_states import SUBMITTING, UNKNOWN
 
 tasks = Blueprint()
+log = logging.getLogger(__name__)
 
 MAIL_TRIES = 17  # pauses of 2 s, 4 s … 2^16 s: a day and a half, then an operator sees it
 RETRY_MAIL = RetryStrategy(max_attempts=MAIL_TRIES, exponential_wait=2)
@@ -74,6 +76,18 @@ def announce_payment(payment_id: int, state: str) -> None:
 def reconcile_due(timestamp: int) -> None:  # noqa: ARG001  (the job engine says which tick it is)
     reconcile.reconcile_due(context())
     refunds.reconcile_refunds(context())
+
+
+@tasks.periodic(cron="17 * * * *")
+@tasks.task(name="compare_when_due", queueing_lock="compare_when_due", lock="compare_when_due")
+def compare_when_due(timestamp: int) -> None:  # noqa: ARG001
+    """Once a day something is due; asked hourly, so that a day spent down or broken off is made up for."""
+    report = comparison.compare_when_due(context())
+    if report is not None and not report.agrees:
+        log.warning(
+            "gateway and books differed: %d differences, %d events missed between %s and %s (`remit compare`)",
+            *(report.difference_count, report.missed_count, report.since, report.until),
+        )
 
 
 @tasks.periodic(cron="* * * * * */15")
