@@ -120,3 +120,20 @@ def test_the_sweep_closes_what_nobody_answered_in_time(
     tasks.expire_quotes(timestamp=0)
     with context.sessions() as session:
         assert session.get_one(Payment, payment.id).state == "succeeded"
+
+
+def test_the_daily_compare_says_in_the_log_that_something_differed(
+    context: Context, gateway: FakeGateway, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway.now = context.now
+    pay(context, account, "10.00")
+    tasks.compare_when_due(0)
+    assert caplog.messages == []
+    assert isinstance(context.now, Clock)
+    context.now.forward(hours=2)
+    gateway.event("pay_1", "payment.succeeded")
+    context.now.forward(hours=24)
+    tasks.compare_when_due(0)
+    assert len(caplog.messages) == 1 and caplog.messages[0].startswith("gateway and books differed: 0 differences, 1 ")
+    tasks.compare_when_due(0)
+    assert len(caplog.messages) == 1
