@@ -5,52 +5,126 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from billing.errors import EventRefused
-from tests.contract.test_payments import confirmed
-from tests.contract.worlds import World
+from billing.gateways.base import GatewayEvent
+from tests.contract.orders import AMOUNT, charged, confirmed, customer, key, order
+from tests.contract.worlds import Ability, World, needs
 
-EVENT = b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {"id": "pay_x"}}}'
+
+def body_of(world: World, **changes: Any) -> bytes:
+    """An event of the gateway's about pay_x, with other values for some keys."""
+    return json.dumps(world.event("evt_a") | changes).encode()
+
+
+def next_of(world: World, told: str) -> GatewayEvent:
+    """The next delivery of this type, verified, as are those that come before it."""
+    for _ in range(20):
+        event = world.gateway.verify_event(*world.next_event())
+        if event.type == world.event_types[told]:
+            return event
+    raise AssertionError(f"no event {world.event_types[told]} among 20")
+
+
+# ------------------------------------------------------------------------------------------------- what they say
 
 
 def test_an_event_of_the_gateway_is_believed_and_names_the_payment(world: World) -> None:
+    needs(world, Ability.DELIVERY)
     payment = confirmed(world)
-    event = world.gateway.verify_event(*world.next_event())
-    assert (event.type, event.object_id) == ("payment.succeeded", payment.id)
-    assert event.id
+    event = next_of(world, "paid")
+    assert (event.subject, event.object_id) == ("payment", payment.id)
+    assert event.id and event.payload["id"] == event.id
+
+
+def test_an_event_of_a_refund_names_the_payment(world: World) -> None:
+    needs(world, Ability.DELIVERY)
+    payment = confirmed(world)
+    world.gateway.refund(payment.id, AMOUNT, key())
+    event = next_of(world, "refunded")
+    assert (event.subject, event.object_id) == ("refund", payment.id)
+
+
+def test_an_event_of_a_dispute_names_the_payment_and_tells_the_dispute(world: World) -> None:
+    needs(world, Ability.DELIVERY, Ability.DISPUTES)
+    payment = confirmed(world)
+    world.dispute(payment.id, AMOUNT)
+    event = next_of(world, "disputed")
+    assert (event.subject, event.object_id) == ("dispute", payment.id)
+    assert [world.gateway.read_dispute(event.payload)] == list(world.gateway.list_disputes(payment.id))
+
+
+def test_an_event_of_a_saved_card_names_the_card_and_its_customer(world: World) -> None:
+    needs(world, Ability.DELIVERY)
+    owner = customer(world)
+    charged(world, order(world, save_for=owner))
+    (method,) = world.gateway.list_methods(owner)
+    event = next_of(world, "attached")
+    assert (event.subject, event.object_id, event.customer) == ("method", method.reference, owner)
+
+
+def test_an_event_of_a_renewed_card_names_the_card(world: World) -> None:
+    needs(world, Ability.DELIVERY, Ability.NETWORK_UPDATES)
+    owner = customer(world)
+    charged(world, order(world, save_for=owner))
+    (method,) = world.gateway.list_methods(owner)
+    world.renew(method.reference, 11, 2034)
+    event = next_of(world, "renewed")
+    assert (event.subject, event.object_id, event.customer) == ("method", method.reference, owner)
+
+
+def test_an_event_of_an_ended_mandate_names_the_bank_account(world: World) -> None:
+    needs(world, Ability.DELIVERY, Ability.MANDATES)
+    source = world.source("waits")
+    assert source.mandate is not None
+    world.end_mandate(source.mandate)
+    event = next_of(world, "mandate ended")
+    assert (event.subject, event.object_id) == ("mandate", source.token)
+
+
+def test_what_is_stored_of_an_event_confirms_nobodys_payment(world: World) -> None:
+    needs(world, Ability.DELIVERY)
+    payment = confirmed(world)
+    event = next_of(world, "paid")
+    assert "client_secret" not in json.dumps(event.payload)
+    assert payment.client_secret is None or payment.client_secret not in json.dumps(event.payload)
+
+
+# --------------------------------------------------------------------------------------------- who may say them
 
 
 def test_a_repeated_delivery_has_the_same_id(world: World) -> None:
-    body = json.dumps(world.event("evt_a")).encode()
+    body = body_of(world)
     now = time.time()
     ids = {world.gateway.verify_event(body, world.signed(body, at)).id for at in (now - 60, now)}
     assert ids == {"evt_a"}
 
 
 def test_header_names_are_taken_in_any_case(world: World) -> None:
-    body = json.dumps(world.event("evt_a")).encode()
+    body = body_of(world)
     headers = {name.lower(): value for name, value in world.signed(body, time.time()).items()}
     assert world.gateway.verify_event(body, headers).id == "evt_a"
 
 
 @pytest.mark.parametrize("age_s", [0, 290, -290])
 def test_a_signature_within_five_minutes_is_taken(world: World, age_s: int) -> None:
-    body = json.dumps(world.event("evt_a")).encode()
+    body = body_of(world)
     assert world.gateway.verify_event(body, world.signed(body, time.time() - age_s)).object_id == "pay_x"
 
 
 @pytest.mark.parametrize("age_s", [310, -310, 86_400, -86_400, 10**9])
 def test_an_old_or_a_future_signature_is_refused(world: World, age_s: int) -> None:
-    body = json.dumps(world.event("evt_a")).encode()
+    body = body_of(world)
     with pytest.raises(EventRefused):
         world.gateway.verify_event(body, world.signed(body, time.time() - age_s))
 
 
 def test_a_changed_body_is_refused(world: World) -> None:
-    body = json.dumps(world.event("evt_a")).encode()
+    body = body_of(world)
     headers = world.signed(body, time.time())
     for changed in (body + b" ", body[:-1], body.replace(b"pay_x", b"pay_y"), b"", body.upper(), "é".encode() + body):
         with pytest.raises(EventRefused):
@@ -60,43 +134,89 @@ def test_a_changed_body_is_refused(world: World) -> None:
 def test_no_signature_and_other_headers_are_refused(world: World) -> None:
     for headers in ({}, {"Authorization": "Bearer x"}, {"Stripe-Signature": "t=1,v1=0"}):
         with pytest.raises(EventRefused):
-            world.gateway.verify_event(EVENT, headers)
+            world.gateway.verify_event(body_of(world), headers)
 
 
 @pytest.mark.parametrize(
     "body",
-    [
-        b"[]",
-        b"null",
-        b"7",
-        b'"evt"',
-        b"",
-        b"{",
-        b"{}",
-        b"\xff\xfe{}",
-        b"[" * 200_000,
-        b'{"a":' * 100_000,
-        b'{"id": 7, "type": "payment.succeeded", "data": {"object": {"id": "pay_x"}}}',
-        b'{"id": "evt_a", "type": null, "data": {"object": {"id": "pay_x"}}}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": []}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {}}}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {"id": ["pay_x"]}}}',
-        b'{"id": "evt a", "type": "payment.succeeded", "data": {"object": {"id": "pay_x"}}}',
-        b'{"id": "", "type": "payment.succeeded", "data": {"object": {"id": "pay_x"}}}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {"id": "pay_x", "n": NaN}}}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {"id": "pay_x", "n": "\\u0000"}}}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {"id": "pay_x", "n": "\\ud800"}}}',
-        b'{"id": "evt_a", "type": "payment.succeeded", "data": {"object": {"id": "pay_x", "n": ' + b"9" * 5000 + b"}}}",
-    ],
+    [b"[]", b"null", b"7", b'"evt"', b"", b"{", b"{}", b"\xff\xfe{}", b"[" * 200_000, b'{"a":' * 100_000],
+    ids=lambda body: repr(body[:8]),
 )
-def test_even_a_signed_body_must_be_an_event(world: World, body: bytes) -> None:
+def test_even_a_signed_body_must_be_json_with_an_event_in_it(world: World, body: bytes) -> None:
     with pytest.raises(EventRefused):
         world.gateway.verify_event(body, world.signed(body, time.time()))
 
 
+def _about(world: World, **changes: Any) -> bytes:
+    """An event whose object has other values for some keys, None: has them not."""
+    told = world.event("evt_a")
+    object_ = told["data"]["object"] | changes
+    return json.dumps(told | {"data": {"object": {k: v for k, v in object_.items() if v is not None}}}).encode()
+
+
+# What the object of a genuine event is given in place of "MARK": JSON as no database takes it.
+STRANGE_JSON = [b"NaN", b'"\\u0000"', b'"\\ud800"', b"9" * 5000, b"Infinity"]
+
+STRANGE_EVENTS: dict[str, Callable[[World], bytes]] = {
+    "an id that is a number": lambda world: body_of(world, id=7),
+    "an id with a blank": lambda world: body_of(world, id="evt a"),
+    "an empty id": lambda world: body_of(world, id=""),
+    "no type": lambda world: body_of(world, type=None),
+    "no data": lambda world: body_of(world, data=None),
+    "a list of data": lambda world: body_of(world, data=[]),
+    "data about nothing": lambda world: body_of(world, data={"object": None}),
+    "an object without an id": lambda world: _about(world, id=None),
+    "an object with a list for an id": lambda world: _about(world, id=["pay_x"]),
+    **{
+        f"JSON with {mark[:8]!r}": lambda world, mark=mark: _about(world, n="MARK").replace(b'"MARK"', mark)
+        for mark in STRANGE_JSON
+    },
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_EVENTS)
+def test_even_a_signed_event_must_be_about_something(world: World, name: str) -> None:
+    body = STRANGE_EVENTS[name](world)
+    with pytest.raises(EventRefused):
+        world.gateway.verify_event(body, world.signed(body, time.time()))
+
+
+def test_an_event_of_another_mode_is_refused(world: World) -> None:
+    needs(world, Ability.MODES)
+    for livemode in (True, None, "false", 0):
+        body = body_of(world, livemode=livemode)
+        with pytest.raises(EventRefused):
+            world.gateway.verify_event(body, world.signed(body, time.time()))
+
+
+def test_an_event_of_another_account_is_refused(world: World) -> None:
+    needs(world, Ability.ACCOUNTS)
+    ours = world.knowing(account="acct_ours")
+    bodies = {account: body_of(world, account=account) for account in ("acct_ours", "acct_other")}
+    assert ours.verify_event(bodies["acct_ours"], world.signed(bodies["acct_ours"], time.time())).object_id == "pay_x"
+    for gateway, body in (
+        (ours, bodies["acct_other"]),
+        (ours, body_of(world)),
+        (world.gateway, bodies["acct_ours"]),
+    ):
+        with pytest.raises(EventRefused):
+            gateway.verify_event(body, world.signed(body, time.time()))
+
+
+def test_two_signing_secrets_are_good_while_one_is_rotated(world: World) -> None:
+    needs(world, Ability.SEVERAL_SECRETS)
+    body, now = body_of(world), time.time()
+    gateway = world.knowing(secrets=("whsec_the_old_one", "whsec_the_new_one"))
+    for secret in ("whsec_the_old_one", "whsec_the_new_one"):
+        assert gateway.verify_event(body, world.signed(body, now, secret)).object_id == "pay_x"
+    for secret in (None, "whsec_of_nobody"):  # None: the only one that was good before
+        with pytest.raises(EventRefused):
+            gateway.verify_event(body, world.signed(body, now, secret))
+
+
 def test_ten_thousand_mangled_headers_are_refused(world: World) -> None:
     chance = random.Random(3)
-    body = json.dumps(world.event("evt_a")).encode()
+    body = body_of(world)
     (name, good), *_ = world.signed(body, time.time()).items()
     odd = "t=v1,;= \t\0\n'\"é１٣😀0123456789abcdefABCDEF-+." + "\ud800"
     for _ in range(10_000):
@@ -141,6 +261,7 @@ def _meaning(header: str) -> tuple[list[str], bool]:
     ],
 )
 def test_headers_that_are_none_are_refused(world: World, header: str) -> None:
-    (name, _), *_ = world.signed(EVENT, time.time()).items()
+    body = body_of(world)
+    (name, _), *_ = world.signed(body, time.time()).items()
     with pytest.raises(EventRefused):
-        world.gateway.verify_event(EVENT, {name: header})
+        world.gateway.verify_event(body, {name: header})

@@ -39,6 +39,8 @@ def _list(kind: str, url: str, *filters: str) -> Work:
 
     def work(store: Store, _ids: list[str], asked: Object) -> Object:
         wanted = {name: asked[name] for name in filters if name in asked}
+        for name in {"payment_intent", "charge", "customer"} & set(wanted):
+            store.get(name, wanted[name], param=name, in_path=False)
         found = [item for item in store.all(kind) if all(item.get(k) == v for k, v in wanted.items())]
         return lists.page(found, asked, url)
 

@@ -245,10 +245,15 @@ def _json(body: Any) -> bytes:
 
 @contextmanager
 def running_double(**settings: Any) -> Iterator[StripeDouble]:
-    """A double on a free port until the block ends; `settings` as of StripeDouble."""
+    """A double on a free port until the block ends, which no deviation may have come about in.
+
+    `settings` as of StripeDouble. Whoever sends something wrong on purpose takes it out of `checks.deviations`.
+    """
     double = StripeDouble(**settings)
     double.start()
     try:
         yield double
     finally:
         double.stop()
+    told = "\n".join(double.checks.deviations)
+    assert not told, f"not as Stripe describes its API:\n{told}"
