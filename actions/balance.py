@@ -9,12 +9,15 @@ from rasa_sdk.events import EventType
 from actions.task import Task
 from actions.turn import Turn
 from assistant.cards import button, pay_button
-from assistant.wording import FEW, name_invoices
+from assistant.wording import name_invoices
 from billing.accounts import Position
+from billing.allocation import OpenInvoice
 from billing.invoices import open_invoices
 from billing.models import Payment
 from billing.payment_records import latest_payment, payment_under_way
 from billing.payment_states import SUCCEEDED
+
+LISTED = 5  # invoices that are told one by one; more are summed up
 
 
 def offers(turn: Turn, position: Position) -> list[dict[str, Any]]:
@@ -127,8 +130,14 @@ class ActionExplainBalance(Task):
         invoices = open_invoices(turn.session, turn.account_id)
         if not invoices:
             return turn.word("explain_nothing_open", balance=position.balance)
-        if len(invoices) > FEW:
+        if len(invoices) == 1:
+            return turn.word("explain_one", balance=position.balance, line=_line(turn, invoices[0]))
+        if len(invoices) > LISTED:
             names = name_invoices([i.number for i in invoices], *turn.place)
             return turn.word("explain_many", balance=position.balance, invoices=names)
-        lines = [turn.word("explain_invoice", number=i.number, amount=i.open, due=i.due_on) for i in invoices]
+        lines = [_line(turn, invoice) for invoice in invoices]
         return turn.word("explain_few", balance=position.balance, lines=lines)
+
+
+def _line(turn: Turn, invoice: OpenInvoice) -> str:
+    return turn.word("explain_invoice", number=invoice.number, amount=invoice.open, due=invoice.due_on)

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 INTERRUPTIONS = (
+    "accepted_methods",
     "balance",
     "bot_challenge",
     "change_language",
@@ -23,11 +24,15 @@ INTERRUPTIONS = (
     "help",
     "history",
     "human",
+    "list_invoices",
+    "list_methods",
     "not_offered",
     "overdue",
+    "page_question",
     "payment_status",
     "receipt",
     "refund_or_dispute",
+    "remove_method",
     "thanks",
 )
 

@@ -7,6 +7,9 @@ slot it waits for, so that Rasa has nothing left to ask. It returns no event whe
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from rasa_sdk.events import EventType, FollowupAction
 
 from actions.interruptions import INTERRUPTIONS
@@ -29,7 +32,9 @@ from actions.task import Task
 from actions.turn import Turn, set_slots
 from actions.wish import AMOUNT, CONFIRMATION, METHOD, Said, Wish, listen_to
 from assistant.cards import button
-from assistant.consent import begins_with_yes, is_clear_yes
+from assistant.consent import begins_with_yes, is_clear_yes, refuses
+from assistant.folding import fold
+from assistant.later import later_day
 from assistant.method_choice import NoSuchMethod, OneOf
 from assistant.outcomes import TRY_AGAIN
 from billing.models import Quote
@@ -49,8 +54,8 @@ class ValidatePaymentForm(Task):
     def answer(self, turn: Turn) -> list[EventType]:
         asked = turn.slot("requested_slot")
         wish = Wish.of(turn)
-        if asked is None and _was_paid(turn):
-            wish = Wish(wish.methods)
+        if asked is None:
+            wish = _kept(turn, wish)
         if asked == CONFIRMATION and (consumed := _consumed(turn)):
             return _after_payment_elsewhere(turn, consumed)
         if turn.answered_in_between():
@@ -66,6 +71,8 @@ class ValidatePaymentForm(Task):
         if turn.intent == "repeat" and asked is not None:
             return ask_again(turn, wish, asked)
         said = listen_to(turn, wish, asked)
+        if _names_later_day(turn, said):
+            return _now_or_not(turn, wish, said, asked)
         if asked is not None and _is_for_another_rule(turn, wish, said, asked):
             return REJECT
         if said.nothing:
@@ -89,9 +96,9 @@ def _is_for_another_rule(turn: Turn, wish: Wish, said: Said, asked: str) -> bool
 # ------------------------------------------------------------------------------------- what a message can add
 
 
-def take_in(turn: Turn, wish: Wish, said: Said, asked: str | None) -> Events:
+def take_in(turn: Turn, wish: Wish, said: Said, asked: str | None, *told: str) -> Events:
     """An amount, a method, or what is wrong or unclear about either. The rest of the form is kept."""
-    preface = [turn.word("card_number_removed")] if said.card_typed else []
+    preface = [*told, turn.word("card_number_removed")] if said.card_typed else list(told)
     if said.problem is not None:
         return ask_again(turn, wish, asked, *preface, said.problem)
     if said.candidates:
@@ -104,6 +111,21 @@ def take_in(turn: Turn, wish: Wish, said: Said, asked: str | None) -> Events:
     if isinstance(said.method, NoSuchMethod):
         return ask_method(turn, wish.with_method(None), *preface, turn.word("method_not_understood"))
     return proceed(turn, wish, *preface)
+
+
+def _names_later_day(turn: Turn, said: Said) -> bool:
+    """ "50 on nov 30", "yes, on friday". A question that names a day stays one unless it brings an amount or a card."""
+    if turn.button is not None or later_day(turn.text) is None:
+        return False
+    return turn.intent not in INTERRUPTIONS or (turn.intent == "not_offered" and not said.nothing)
+
+
+def _now_or_not(turn: Turn, wish: Wish, said: Said, asked: str | None) -> Events:
+    """The day is never dropped in silence: payments are made at once, so that is said before anything is asked."""
+    now = turn.word("pays_now_only")
+    if turn.intent == "deny" and said.nothing and asked is not None:
+        return _no(turn, wish, asked, now)
+    return ask_again(turn, wish, asked, now) if said.nothing else take_in(turn, wish, said, asked, now)
 
 
 def _is_as_quoted(turn: Turn, said: Said, wish: Wish) -> bool:
@@ -141,6 +163,8 @@ def _without_news(turn: Turn, wish: Wish, asked: str | None) -> Events:  # noqa:
         case "choose_method", _:
             withdraw(turn, "changes_method")
             return ask_method(turn, wish.with_method(None))
+        case "pay", str(slot) if refuses(turn.text):
+            return _no(turn, wish, slot)
         case "pay" | "add_card" | "unsure", _:
             return proceed(turn, wish) if asked is None else ask_again(turn, wish, asked)
         case _, None:
@@ -166,11 +190,11 @@ def _yes(turn: Turn, wish: Wish, asked: str) -> Events:
     return ask_again(turn, wish, asked)
 
 
-def _no(turn: Turn, wish: Wish, asked: str) -> Events:
+def _no(turn: Turn, wish: Wish, asked: str, *preface: str) -> Events:
     if asked == CONFIRMATION:
         withdraw(turn, "refused")
-        return ask_what_to_change(turn, wish)
-    return ask_other_amount(turn, wish) if asked == AMOUNT else ask_again(turn, wish, asked)
+        return ask_what_to_change(turn, wish, *preface)
+    return ask_other_amount(turn, wish, *preface) if asked == AMOUNT else ask_again(turn, wish, asked, *preface)
 
 
 def _not_understood(turn: Turn, wish: Wish, asked: str) -> Events:
@@ -235,6 +259,26 @@ def _consumed(turn: Turn) -> Quote | None:
     """The quote that this conversation heard last, if somebody has said yes to it."""
     quote = last_delivered(turn.session, turn.principal.sender)
     return quote if quote is not None and quote.state == "consumed" else None
+
+
+_AGAIN = re.compile(
+    r"\b(?:again|re-?try\w*|once more|another (?:try|go|shot)|re-?essa\w+|essa\w+ encore|encore|(?:de|a) nouveau)\b"
+)
+
+
+def _kept(turn: Turn, wish: Wish) -> Wish:
+    """What an earlier wish still means: nothing once it was paid; "try again" means the try that failed, however late
+    that was known (a bank can take days, and by then the conversation has begun anew).
+    """
+    if _was_paid(turn):
+        return Wish(wish.methods)
+    if wish.amount is not None or turn.intent != "pay" or not _AGAIN.search(fold(turn.text).text):
+        return wish
+    failed = latest_payment(turn.session, turn.account_id)
+    if failed is None or failed.state not in TRY_AGAIN or failed.quote_id is None:
+        return wish
+    method = next((m for m in wish.methods if m.id == failed.method_id), None)
+    return replace(wish, amount=failed.amount, method=method, new_card=failed.method_id is None)
 
 
 def _was_paid(turn: Turn) -> bool:

@@ -200,13 +200,20 @@ def effect_of(turn: Turn, wish: Wish, quote: Quote) -> str:
 def _quote_buttons(turn: Turn, wish: Wish, quote: Quote) -> list[dict[str, Any]]:
     """Every button carries the quote's id: an old one can only lead to the present quote, never to another charge."""
     id_ = str(quote.id)
-    refused = {"not": str(wish.method.id)} if wish.method is not None else {}
     return [
         button(turn.word("button_pay_now", amount=quote.amount), "affirm", quote_id=id_),
         button(turn.word("button_change_amount"), "inform_amount", quote_id=id_, change="amount"),
-        button(turn.word("button_other_method"), "choose_method", quote_id=id_, other=True, **refused),
+        _other_method(turn, wish, quote_id=id_),
         button(turn.word("button_cancel"), "cancel", quote_id=id_),
     ]
+
+
+def _other_method(turn: Turn, wish: Wish, **data: object) -> dict[str, Any]:
+    """Another saved card where there is one; otherwise the only other one is a new card."""
+    if not any(wish.method is None or other.id != wish.method.id for other in wish.methods):
+        return button(turn.word("button_new_card"), "add_card", method=NEW, **data)
+    refused = {"not": str(wish.method.id)} if wish.method is not None else {}
+    return button(turn.word("button_other_method"), "choose_method", other=True, **refused, **data)
 
 
 def hand_over_link(turn: Turn, wish: Wish, quote: Quote, *preface: str) -> Events:
@@ -240,7 +247,7 @@ def ask_what_to_change(turn: Turn, wish: Wish, *preface: str) -> Events:
     """After a no to the quote, which is void then: a later yes gets a new one read out."""
     buttons = [
         button(turn.word("button_change_amount"), "inform_amount", change="amount"),
-        button(turn.word("button_other_method"), "choose_method", other=True),
+        _other_method(turn, wish),
         _cancel(turn),
     ]
     turn.say(*preface, turn.word("quote_refused"), buttons=buttons)

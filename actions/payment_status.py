@@ -28,7 +28,7 @@ class ActionPaymentStatus(Task):
         else:
             told = receipt(turn.session, payment.id, turn.today)
             retries = payment.state == DECLINED and not turn.in_form
-            buttons = retry_buttons(told, *turn.place) if retries else []
+            buttons = retry_buttons(turn.session, told, *turn.place) if retries else []
             turn.say(
                 *preface, _finished(turn, payment), buttons=buttons, card=outcome_card(told, turn.principal.language)
             )
@@ -65,7 +65,7 @@ class ActionDeclinedQuestion(Task):
             turn.say(turn.word("declined_none"))
             return []
         told = receipt(turn.session, payment.id, turn.today)
-        buttons = [] if turn.in_form else retry_buttons(told, *turn.place)
+        buttons = [] if turn.in_form else retry_buttons(turn.session, told, *turn.place)
         if told.method is not None and told.method.state == "active":
             buttons.append(button(turn.word("button_address"), "edit_method", method=str(told.method.id)))
         turn.say(turn.word("declined_why"), buttons=buttons)

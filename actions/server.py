@@ -27,11 +27,14 @@ from actions.cancel import ActionCancel, ActionStartOver
 from actions.edit_method import ActionEditMethod
 from actions.handoff import ActionHuman, ActionRefundOrDispute
 from actions.history import ActionHistory
+from actions.invoices import ActionListInvoices
 from actions.language import ActionChangeLanguage
+from actions.methods import ActionAcceptedMethods, ActionListMethods, ActionRemoveMethod
 from actions.pay_bill import ValidatePaymentForm
 from actions.pay_confirm import ActionPay
 from actions.payment_status import ActionDeclinedQuestion, ActionPaymentStatus
 from actions.receipt import ActionReceipt
+from actions.secure_page import ActionPageQuestion
 from actions.smalltalk import (
     ActionBotChallenge,
     ActionDefaultFallback,
@@ -55,6 +58,7 @@ from billing.money import Money
 log = logging.getLogger("actions")
 
 TASKS: tuple[type[Task], ...] = (
+    ActionAcceptedMethods,
     ActionBalance,
     ActionBotChallenge,
     ActionCancel,
@@ -70,14 +74,18 @@ TASKS: tuple[type[Task], ...] = (
     ActionHelp,
     ActionHistory,
     ActionHuman,
+    ActionListInvoices,
+    ActionListMethods,
     ActionMisunderstood,
     ActionNotOffered,
     ActionOutOfScope,
     ActionOverdue,
+    ActionPageQuestion,
     ActionPay,
     ActionPaymentStatus,
     ActionReceipt,
     ActionRefundOrDispute,
+    ActionRemoveMethod,
     ActionRepeat,
     ActionStartOver,
     ActionThanks,

@@ -8,7 +8,9 @@ from rasa_sdk.events import EventType
 
 from actions.task import Task
 from actions.turn import Turn, set_slots
-from assistant.cards import button
+from actions.wish import read_sum
+from assistant.cards import button, pay_button
+from assistant.later import later_day
 
 HELP_AFTER = 2  # misunderstandings in a row
 
@@ -85,8 +87,13 @@ class ActionNotOffered(Task):
     called = "action_not_offered"
 
     def answer(self, turn: Turn) -> list[EventType]:
-        buttons = [] if turn.in_form else [button(turn.word("button_pay"), "pay")]
-        turn.say(turn.word("not_offered"), buttons=buttons)
+        if later_day(turn.text) is not None:
+            said = turn.word("pays_now_only")
+            amount = read_sum(turn).amount
+        else:
+            said, amount = turn.word("not_offered"), None
+        pay = pay_button(amount, *turn.place) if amount is not None else button(turn.word("button_pay"), "pay")
+        turn.say(said, buttons=[] if turn.in_form else [pay])
         return []
 
 

@@ -47,6 +47,7 @@ class Task(Action):
             except IdentityRefused:
                 return [_session_over(tracker)], [*set_slots(requested_slot=None), ActiveLoop(None), listen()]
             turn = Turn(self.context, session, principal, tracker, now)
+            turn.follow_language()
             events = self.answer(turn)
             session.commit()
         if self.resets_misses and turn.slot("misses"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from assistant import wording
 from assistant.cards import Cards
-from assistant.identity import Principal
+from assistant.identity import Principal, set_language
+from assistant.language import written_in
 from assistant.outcomes import outcome_message
 from billing.accounts import Position, position, usable_methods
 from billing.context import Context
@@ -144,6 +145,17 @@ class Turn:
         """Says what became of a payment."""
         told = outcome_message(self.session, payment, *self.place, self.now, self.context.settings)
         self.say(*preface, told["text"], buttons=told["buttons"], card=told["card"])
+
+    def follow_language(self) -> None:
+        """Goes on in the language of the customer's own words, where these leave no doubt (assistant/language.py).
+
+        Asking for a language is more than writing in one: "parlez-vous anglais?" is answered by actions/language.py.
+        """
+        written = written_in(self.text)
+        if written is None or written == self.principal.language or self.intent == "change_language":
+            return
+        set_language(self.session, self.principal.sender, written)
+        self.principal = replace(self.principal, language=written)
 
     def release(self) -> None:
         """Commits, so that no transaction is open while someone else's server thinks (invariant 22)."""

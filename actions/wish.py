@@ -6,12 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 
 from rasa_sdk.events import EventType
 
 from actions.turn import Turn, set_slots
-from assistant.amounts import Ambiguous, Exact, NoAmount, Relative, named_invoice, read_amount
+from assistant.amounts import Ambiguous, AmountReading, Exact, NoAmount, Relative, named_invoice, read_amount
+from assistant.hurried import without_slips
+from assistant.later import without_later_day
 from assistant.method_choice import Chosen, MethodReading, NewCard, NoMethod, NoSuchMethod, OneOf, read_method
+from assistant.shares import asks_for_minimum, read_share
 from billing.accounts import get_account
 from billing.errors import AmountNotPositive, AmountNotWhole, AmountTooLarge
 from billing.invoices import open_invoices
@@ -115,7 +119,7 @@ def listen_to(turn: Turn, wish: Wish, asked: str | None) -> Said:
     method = _method(turn, wish, asked, text)
     if not isinstance(method, NoMethod) and text.strip(" .!").replace(" ", "").isdigit():
         return Said(method=method)  # digits that were understood as a card or a place in the list are no amount as well
-    said = _amount(turn)
+    said = read_sum(turn)
     if isinstance(method, Chosen) and said.amount is not None and _read_twice(method.method, said.amount, text):
         if _A_SUM.search(text) is None:
             return Said(method=method)  # "4242 please", "no wait, 4444"
@@ -166,11 +170,16 @@ def _method(turn: Turn, wish: Wish, asked: str | None, text: str) -> MethodReadi
     return reading
 
 
-def _amount(turn: Turn) -> Said:
+def read_sum(turn: Turn) -> Said:  # noqa: PLR0911  (one answer a kind of reading)
     """Turns a reading of words into an amount of this account; refusals come as finished words."""
-    reading = read_amount(turn.text, turn.principal.language)
-    if number := named_invoice(turn.text):
+    text = without_later_day(turn.text)  # "on the 15th" is no amount, whatever else it is
+    reading = _reading(text, turn.principal.language)
+    if number := named_invoice(text):
         return _of_invoice(turn, number, reading)
+    if isinstance(reading, NoAmount) and (share := read_share(text)) is not None:
+        return _share(turn, share)
+    if isinstance(reading, NoAmount) and asks_for_minimum(text):
+        return Said(problem=turn.word("amount_no_minimum"))
     match reading:
         case Exact(value, currency):
             return _exact(turn, value, currency)
@@ -197,6 +206,26 @@ def _exact(turn: Turn, value: Decimal, currency: str | None, invoice_id: int | N
     except AmountTooLarge as error:
         return Said(problem=turn.word("amount_too_large", limit=Money(error.limit_minor, error.currency)))
     return Said(amount=amount, invoice_id=invoice_id)
+
+
+def _reading(text: str, language: str) -> AmountReading:
+    """Words for all or half that hurried thumbs have bent are read once more; a number never comes of that."""
+    reading = read_amount(text, language)
+    if isinstance(reading, NoAmount) and (corrected := without_slips(text)) is not None:
+        again = read_amount(corrected, language)
+        return again if isinstance(again, Relative) else reading
+    return reading
+
+
+def _share(turn: Turn, share: Fraction) -> Said:
+    """A part of what is owed, rounded up to the cent like a half; the quote says what came of it."""
+    owed = turn.position().outstanding
+    if not owed:
+        return Said(problem=turn.word("nothing_owed", balance=turn.position().balance))
+    if share > 1:
+        return Said(problem=turn.word("amount_more_than_all"))
+    amount = Money(-(-owed.minor * share.numerator // share.denominator), owed.currency)
+    return Said(amount=amount) if amount else Said(problem=turn.word("amount_not_positive"))
 
 
 def _relative(turn: Turn, base: str, minus: Decimal) -> Said:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from assistant.folding import fold
+from assistant.later import later_day
 
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -44,6 +45,18 @@ def begins_with_yes(text: str) -> bool:
     return bool(words) and words[0] in _YES
 
 
+_REFUSALS = re.compile(
+    r"\b(?:don'?t|do not|dont|didn'?t|not|never|won'?t|will not|wouldn'?t|cannot|can'?t|no longer|refuse)\b"
+    r"|\b(?:veux|vais|peux|voudrais|paierai|paye|paie|payer|payez) (?:pas|plus|jamais)\b"
+    r"|\bne pas\b|\bpas (?:payer|question)\b"
+)
+
+
+def refuses(text: str) -> bool:
+    """ "I don't want to pay 50", "je ne veux pas payer": a no, although it speaks of paying."""
+    return _REFUSALS.search(fold(text).text) is not None
+
+
 def is_clear_yes(text: str) -> bool:
     """Is there a word in `text`, no question mark, and nothing that hedges, delays, asks or takes back?
 
@@ -51,7 +64,7 @@ def is_clear_yes(text: str) -> bool:
     never is one.
     """
     folded = fold(text).text
-    if "?" in folded:
+    if "?" in folded or later_day(text) is not None:
         return False
     for harmless in _HARMLESS:
         folded = harmless.sub(" ", folded)

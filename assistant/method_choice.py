@@ -138,6 +138,8 @@ def read_method(
     elsewhere = about_methods and not words & _AMOUNTS and bool(words & _OTHER or denied)
     if refused or elsewhere:
         others = tuple(m for m in left if current is None or m.id != current.id)
+        if elsewhere and not refused and len(methods) == 1:
+            others = ()  # "the other one" of a single one
         return Chosen(others[0]) if len(others) == 1 else OneOf(others, instead=True)
     return NoMethod()
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from assistant.cards import Cards, Message, button, link_card, method_of
 from assistant.wording import invoice_phrase, method_label, say
+from billing.accounts import usable_methods
 from billing.config import Settings
 from billing.models import Consent, Payment
 from billing.pay_links import create_pay_link, pay_url
@@ -38,7 +39,7 @@ def outcome_message(
     told = receipt(session, payment.id, now.date())
     buttons = []
     if payment.state in TRY_AGAIN:
-        buttons = retry_buttons(told, language, channel)
+        buttons = retry_buttons(session, told, language, channel)
     elif payment.state in OPEN_STATES:
         buttons = [button(say("button_status", language, channel), "payment_status")]
     if payment.state == REQUIRES_ACTION:
@@ -126,17 +127,18 @@ def declined_key(told: Receipt) -> str:
     return "outcome_declined_debit" if is_debit(told) else "outcome_declined_card"
 
 
-def retry_buttons(told: Receipt, language: str, channel: str) -> list[dict[str, Any]]:
-    """The same card again, another saved one, a new one; the amount stays what it was."""
+def retry_buttons(session: Session, told: Receipt, language: str, channel: str) -> list[dict[str, Any]]:
+    """The same card again, another saved one if there is one, a new one; the amount stays what it was."""
     amount, method = told.payment.amount.minor, told.method
     buttons = []
     if method is not None and method.state == "active":
         title = say("button_retry", language, channel, method=method_label(method, language, channel))
         buttons.append(button(title, "pay", amount_minor=amount, method=str(method.id)))
-    other = {"not": str(method.id)} if method is not None else {}
-    buttons.append(
-        button(say("button_other_method", language, channel), "choose_method", amount_minor=amount, other=True, **other)
-    )
+    saved = usable_methods(session, told.payment.account_id, told.payment.gateway)
+    if any(method is None or other.id != method.id for other in saved):
+        refused = {"not": str(method.id)} if method is not None else {}
+        title = say("button_other_method", language, channel)
+        buttons.append(button(title, "choose_method", amount_minor=amount, other=True, **refused))
     new_card = say("button_new_card", language, channel)
     return [*buttons, button(new_card, "add_card", amount_minor=amount, method="new")]
 

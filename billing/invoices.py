@@ -16,7 +16,15 @@ from billing.models import Credit, Invoice, Payment, Refund
 from billing.money import Money
 from billing.payment_states import NOT_ATTEMPTED
 
-__all__ = ["HistoryLine", "InvoiceDraft", "history", "issue_invoice", "issue_invoices", "open_invoices"]
+__all__ = [
+    "HistoryLine",
+    "InvoiceDraft",
+    "history",
+    "issue_invoice",
+    "issue_invoices",
+    "issued_invoices",
+    "open_invoices",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,12 @@ def issue_invoices(session: Session, drafts: Sequence[InvoiceDraft], *, now: dat
     ]
     ledger.post_many(session, postings, now=now)
     return ids
+
+
+def issued_invoices(session: Session, account_id: int) -> list[Invoice]:
+    """Every invoice of the account, open or paid, the one that is due first before the others."""
+    found = select(Invoice).where(Invoice.account_id == account_id).order_by(Invoice.due_on, Invoice.id)
+    return list(session.scalars(found))
 
 
 @dataclass(frozen=True, slots=True)
