@@ -10,9 +10,10 @@ from procrastinate import Blueprint, JobContext, RetryStrategy
 
 from assistant.delivery import email
 from assistant.delivery.push import push
+from assistant.disputes import dispute_message, dispute_news
 from assistant.identity import open_conversations
 from assistant.outcomes import outcome_message
-from billing import closing, comparison, inbox, quotes, reconcile, refunds
+from billing import closing, comparison, disputes, inbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
 from billing.payment_records import get_payment
@@ -71,11 +72,31 @@ def announce_payment(payment_id: int, state: str) -> None:
             push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
 
 
+@tasks.task(name="announce_dispute")
+def announce_dispute(dispute_id: int, kind: str, amount_minor: int) -> None:
+    """Tells the person who made a payment what their bank did with it, once in each conversation they have open."""
+    now = context().now()
+    with context().sessions.begin() as session:
+        news = dispute_news(session, dispute_id, kind, amount_minor, context().settings.local(now).date())
+        if news.payment.sender is None:
+            return
+        for chat in open_conversations(session, news.payment.sender, now):
+            message = dispute_message(news, chat.language, chat.channel)
+            push(session, chat.sender, "message", message, key=f"dispute:{dispute_id}:{kind}")
+
+
+@tasks.task(name="close_declined")
+def close_declined(payment_id: int) -> None:
+    """Nobody is to charge a declined object with another card; what fails here is swept up by `reconcile_due`."""
+    closing.try_to_close(context(), payment_id)
+
+
 @tasks.periodic(cron="* * * * * */5")
 @tasks.task(name="reconcile_due", queueing_lock="reconcile_due")
 def reconcile_due(timestamp: int) -> None:  # noqa: ARG001  (the job engine says which tick it is)
     reconcile.reconcile_due(context())
     refunds.reconcile_refunds(context())
+    disputes.reconcile_disputes(context())
 
 
 @tasks.periodic(cron="17 * * * *")

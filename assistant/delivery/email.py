@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from jinja2 import Environment, PackageLoader, select_autoescape
 from sqlalchemy.orm import Session
 
+from assistant.disputes import dispute_news, dispute_texts
 from assistant.wording import invoice_lines, method_label, say, write
 from billing import operator_queue as queue
 from billing.config import Settings
@@ -59,6 +60,8 @@ def send_notice(context: Context, notice_id: int) -> None:
 
 def render(session: Session, notice: Notice, context: Context) -> Letter:
     """The words of a notice. `kind` receipt and declined speak about a payment, handoff about a ticket."""
+    if "dispute" in notice.detail:
+        return _dispute(session, notice, context)
     settings, language = context.settings, notice.language
     company = {"company": settings.company_name, "contact": settings.company_contact}
     facts: list[tuple[str, str]] = []
@@ -75,6 +78,31 @@ def render(session: Session, notice: Notice, context: Context) -> Letter:
         greeting=say("mail_greeting", language, "email"),
         intro=say(f"mail_{notice.kind}_intro", language, "email", **values),
         facts=facts,
+        closing=say("mail_closing", language, "email", **company),
+        language=language,
+    )
+
+
+def _dispute(session: Session, notice: Notice, context: Context) -> Letter:
+    """A bank took money back, or gave it back; the sentences are those of the conversation."""
+
+    def fact(name: str, value: object) -> tuple[str, str]:
+        return say(f"mail_label_{name}", language, "email"), write(value, language, "email")
+
+    settings, language = context.settings, notice.language
+    today = settings.local(context.now()).date()
+    news = dispute_news(session, notice.detail["dispute"], notice.kind, notice.detail["amount_minor"], today)
+    named = {"amount": news.amount, "reference": news.payment.reference}
+    lines = [
+        fact("paid", say("dispute_invoice", language, "email", number=number, amount=amount))
+        for number, amount in news.open_again
+    ]
+    company = {"company": settings.company_name, "contact": settings.company_contact}
+    return Letter(
+        subject=say(f"mail_{notice.kind}_subject", language, "email", **named),
+        greeting=say("mail_greeting", language, "email"),
+        intro=" ".join(dispute_texts(news, language, "email")),
+        facts=[*(fact(name, value) for name, value in named.items()), *lines, fact("balance", news.position.balance)],
         closing=say("mail_closing", language, "email", **company),
         language=language,
     )

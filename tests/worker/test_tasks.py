@@ -6,9 +6,10 @@ import secrets
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from assistant.models import ChatEvent, ChatSession
+from billing import disputes
 from billing.context import Context
 from billing.database import SessionFactory
 from billing.models import Account, Payment, PaymentMethod, PortalUser
@@ -107,6 +108,37 @@ def test_a_payment_without_a_conversation_is_told_by_letter_alone(
     payment = a_pending_payment(context, account, gateway)
     tasks.announce_payment(payment.id, "processing")
     assert told(context) == []
+
+
+def test_a_dispute_is_told_once_in_each_open_conversation_however_often_the_job_runs(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    payment = pay(context, account)
+    a_conversation(context, account, "sender-1", minutes=-1)
+    a_conversation(context, account, "sender-2")
+    gateway.dispute("pay_1", status="lost")
+    disputes.refresh_disputes(context, payment.id)
+    with context.sessions() as session:
+        jobs = session.scalars(text("select args from procrastinate_jobs where task_name = 'announce_dispute'")).all()
+    assert len(jobs) == 1
+    for _ in range(3):
+        tasks.announce_dispute(**jobs[0])
+    with context.sessions() as session:
+        events = session.scalars(select(ChatEvent).order_by(ChatEvent.id)).all()
+    assert [event.sender for event in events] == ["sender-1", "sender-2"]
+    assert all("$60.00 is open again" in event.payload["text"] for event in events)
+
+
+def test_the_sweep_asks_about_open_disputes(context: Context, account: Account, gateway: FakeGateway) -> None:
+    payment = pay(context, account)
+    dispute = gateway.dispute("pay_1")
+    disputes.refresh_disputes(context, payment.id)
+    gateway.decide_dispute(dispute.id, "lost")
+    assert isinstance(context.now, Clock)
+    context.now.forward(hours=13)
+    tasks.reconcile_due(timestamp=0)
+    with context.sessions() as session:
+        assert session.get_one(Payment, payment.id).lost_minor == 6000
 
 
 def test_the_sweep_closes_what_nobody_answered_in_time(

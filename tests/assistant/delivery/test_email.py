@@ -16,6 +16,7 @@ from sqlalchemy import select
 from assistant.delivery.email import give_up, send_notice
 from billing.context import Context
 from billing.database import SessionFactory
+from billing.disputes import refresh_disputes
 from billing.models import Account, Notice, OperatorItem, Payment, PaymentMethod
 from tests.billing.builders import Clock, a_context, a_user, an_account, an_invoice, pay, some_settings
 from tests.support.fake_gateway import FakeGateway
@@ -115,6 +116,32 @@ def test_a_decline_is_written_too(sessions: SessionFactory, mailbox: tuple[Mailb
     body = box.letters[0].get_body(("plain",))
     assert body is not None
     assert "card_declined" not in body.get_content()  # the issuer's code is not the customer's
+
+
+def test_a_loss_is_written_with_what_is_open_again(sessions: SessionFactory, mailbox: tuple[Mailbox, str]) -> None:
+    box, url = mailbox
+    context = paid(sessions, url)
+    assert isinstance(context.gateway, FakeGateway)
+    context.gateway.dispute("pay_1", status="lost")
+    with sessions() as session:
+        payment = session.scalars(select(Payment)).one()
+    refresh_disputes(context, payment.id)
+    with sessions() as session:
+        losses = session.scalars(select(Notice.id).where(Notice.kind == "dispute_lost")).all()
+    for notice_id in losses:
+        send_notice(context, notice_id)
+    assert len(box.letters) == 2
+    assert box.letters[0]["Subject"] == f"Your bank took a payment back: $100.00 ({payment.reference})"
+    body = box.letters[0].get_body(("plain",))
+    assert body is not None
+    for expected in (
+        "$100.00",
+        "INV-1: $52.10 open again",
+        "INV-2: $100.00 open again",
+        "not charged again",
+        "$152.10",
+    ):
+        assert expected in body.get_content()
 
 
 def test_a_notice_is_sent_once_however_often_the_job_runs(
