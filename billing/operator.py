@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from billing import audit
 from billing import operator_queue as queue
 from billing.context import Context
+from billing.disputes import refresh_disputes
 from billing.errors import DecisionRefused, GatewayError, NotFound
 from billing.gateways.base import GatewayPayment
-from billing.models import Attempt, Audit, Consent, EventReceived, OperatorItem, Payment, Quote, Refund
+from billing.models import Attempt, Audit, Consent, Dispute, EventReceived, OperatorItem, Payment, Quote, Refund
 from billing.payment_records import get_payment, latest_attempt, lock_payment
 from billing.payment_states import OPEN_STATES
+from billing.refunds import refresh_refunds
 from billing.settlement import settle_payment
 
 # `retrieve` asks the gateway again and settles what it says; `succeeded` and `declined` are the operator's own word
@@ -36,8 +38,9 @@ class ItemView:
     quote: Quote | None
     consent: Consent | None
     refunds: list[Refund]
+    disputes: list[Dispute]
     event: EventReceived | None
-    trail: list[Audit]  # of the payment, its refunds and the item itself, in order
+    trail: list[Audit]  # of the payment, its refunds and disputes and the item itself, in order
     at_gateway: GatewayPayment | None
     gateway_error: str | None  # why the gateway's view is missing, if it was asked and did not say
 
@@ -56,12 +59,13 @@ def show_item(context: Context, item_id: int) -> ItemView:
         of_payment = payment.id if payment is not None else None
         attempts = list(session.scalars(select(Attempt).where(Attempt.payment_id == of_payment).order_by(Attempt.id)))
         refunds = list(session.scalars(select(Refund).where(Refund.payment_id == of_payment).order_by(Refund.id)))
+        disputes = list(session.scalars(select(Dispute).where(Dispute.payment_id == of_payment).order_by(Dispute.id)))
         quote = session.get(Quote, payment.quote_id) if payment is not None and payment.quote_id is not None else None
         consent = session.scalars(select(Consent).where(Consent.quote_id == quote.id)).one_or_none() if quote else None
-        trail = _trail(session, item, payment, refunds)
+        trail = _trail(session, item, payment, refunds, disputes)
     gateway_id = attempts[-1].gateway_object_id if attempts else event.object_id if event is not None else None
     at_gateway, error = _look(context, gateway_id)
-    return ItemView(item, payment, attempts, quote, consent, refunds, event, trail, at_gateway, error)
+    return ItemView(item, payment, attempts, quote, consent, refunds, disputes, event, trail, at_gateway, error)
 
 
 def resolve_item(context: Context, item_id: int, *, operator: str, decision: Decision, note: str) -> OperatorItem:
@@ -84,7 +88,11 @@ def resolve_item(context: Context, item_id: int, *, operator: str, decision: Dec
         seen = None
     else:
         seen = _settled_by(context, item_id, payment, gateway_id, decision)
-    return _close(context, item_id, payment, seen, operator=operator, decision=decision, note=note)
+    item = _close(context, item_id, payment, seen, operator=operator, decision=decision, note=note)
+    if decision == "retrieve" and payment is not None:  # after the payment itself, which may only now be captured
+        refresh_refunds(context, payment.id)
+        refresh_disputes(context, payment.id)
+    return item
 
 
 def _settled_by(
@@ -163,8 +171,11 @@ def _look(context: Context, gateway_id: str | None) -> tuple[GatewayPayment | No
         return None, str(error)
 
 
-def _trail(session: Session, item: OperatorItem, payment: Payment | None, refunds: list[Refund]) -> list[Audit]:
+def _trail(
+    session: Session, item: OperatorItem, payment: Payment | None, refunds: list[Refund], disputes: list[Dispute]
+) -> list[Audit]:
     about = [("operator_item", str(item.id)), *(("refund", str(refund.id)) for refund in refunds)]
+    about += [("dispute", str(dispute.id)) for dispute in disputes]
     if payment is not None:
         about.append(("payment", str(payment.id)))
     rows = select(Audit).where(tuple_(Audit.entity, Audit.entity_id).in_(about)).order_by(Audit.id)

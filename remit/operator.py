@@ -79,6 +79,11 @@ def _lines(view: ItemView) -> Iterator[str]:
         yield f"Consent {consent.at:{TIME}} by {consent.channel}: “{consent.said}” – “{consent.answered}”"
     for refund in view.refunds:
         yield f"Refund {refund.id}: {refund.state}, {Money(refund.amount_minor, refund.currency)}"
+    for dispute in view.disputes:
+        what = f"{'Return' if dispute.is_return else 'Dispute'} {dispute.gateway_object_id}: {dispute.state}"
+        amount, held = Money(dispute.amount_minor, dispute.currency), Money(dispute.held_minor, dispute.currency)
+        lost = Money(dispute.lost_minor, dispute.currency)
+        yield f"{what}, {amount}, held {held}, lost {lost}, reason {dispute.reason or 'none'}"
     if view.event:
         yield f"Event {view.event.event_id}: {view.event.type}, {view.event.outcome or 'not handled'}"
     for row in view.trail:

@@ -9,6 +9,7 @@ from billing import inbox
 from billing import operator_queue as queue
 from billing.context import Context
 from billing.database import SessionFactory
+from billing.disputes import refresh_disputes
 from billing.errors import DecisionRefused, GatewayUnreachable, NotFound
 from billing.models import Account, Audit, Notice, OperatorItem, Payment
 from billing.operator import Decision, list_items, resolve_item, show_item
@@ -218,3 +219,18 @@ def test_an_unknown_item_is_not_found(context: Context) -> None:
         show_item(context, 99)
     with pytest.raises(NotFound):
         resolve_item(context, 99, operator="ana", decision="dismiss", note="x")
+
+
+def test_a_dispute_stands_on_the_page_with_its_trail_and_retrieve_takes_over_what_became_of_it(
+    context: Context, gateway: FakeGateway, account: Account
+) -> None:
+    payment = b.pay(context, account)
+    dispute = gateway.dispute("pay_1")
+    refresh_disputes(context, payment.id)
+    view = show_item(context, 1)
+    assert view.item.kind == "dispute_opened"
+    assert [(d.state, d.held_minor) for d in view.disputes] == [("open", 8000)]
+    assert ("dispute", "1") in [(row.entity, row.entity_id) for row in view.trail]
+    gateway.decide_dispute(dispute.id, "lost")
+    resolve_item(context, 1, operator="ana", decision="retrieve", note="the bank wrote that we lost it")
+    assert [(d.state, d.lost_minor) for d in show_item(context, 1).disputes] == [("lost", 8000)]
