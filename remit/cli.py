@@ -36,6 +36,8 @@ demo_app = typer.Typer(help="The demo's data; only while the sandbox is on.", no
 app.add_typer(demo_app, name="demo")
 operator_app = typer.Typer(help="What the machine must not decide alone.", no_args_is_help=True)
 app.add_typer(operator_app, name="operator")
+stripe_app = typer.Typer(help="Stripe, where it takes the money (docs/stripe.md).", no_args_is_help=True)
+app.add_typer(stripe_app, name="stripe")
 
 
 @app.command("up")
@@ -154,6 +156,16 @@ def demo_reset_command() -> None:
     use_running_settings()
     reset_demo(get_settings())
     typer.echo("The demo data is as at the beginning.")
+
+
+@stripe_app.command("check")
+def stripe_check_command(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Are keys, API version, clock, account, methods and webhook endpoint right? Exit code 1 if one is wrong."""
+    from remit.stripe_screen import show_check
+
+    raise typer.Exit(show_check(as_json=as_json))
 
 
 @operator_app.command("list")
