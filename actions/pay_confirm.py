@@ -5,13 +5,14 @@ from __future__ import annotations
 from rasa_sdk.events import ActiveLoop, EventType, SessionStarted
 
 from actions.balance import offers
-from actions.pay_questions import Events, proceed, refuse_second
+from actions.pay_questions import Events, end, proceed, refuse_second
 from actions.task import Task
 from actions.turn import FORM, Turn, listen, set_slots
 from actions.wish import Wish
+from assistant.cards import button
 from assistant.consent import is_clear_yes
 from assistant.outcomes import TRY_AGAIN
-from billing.errors import NotFound, PaymentUnderWay, QuoteExpired, QuoteNotOpen, QuoteRefused
+from billing.errors import NotFound, PaymentUnderWay, QuoteExpired, QuoteNotOpen, QuoteRefused, TooManyTries
 from billing.models import Payment, Quote
 from billing.payment_records import get_payment, latest_payment, payment_of_quote
 from billing.payment_states import SUCCEEDED
@@ -42,9 +43,18 @@ class ActionPay(Task):
             payment = start_payment(self.context, quote.id, _consent(turn, quote))
         except PaymentUnderWay as refusal:
             return refuse_second(turn, refusal.payment_id)
+        except TooManyTries as refusal:
+            return _too_many_tries(turn, refusal)
         except QuoteRefused as refusal:
             return _refused(turn, quote, refusal)
         return after_payment(turn, payment)
+
+
+def _too_many_tries(turn: Turn, refusal: TooManyTries) -> Events:
+    """No bank was asked: says when it can be tried again, and offers a person. An open form would only ask again."""
+    person = button(turn.word("button_human"), "human")
+    turn.say(turn.word("too_many_tries", until=turn.local(refusal.until)), buttons=[person])
+    return end()
 
 
 def _refused(turn: Turn, quote: Quote, refusal: QuoteRefused) -> Events:

@@ -246,6 +246,9 @@ class Payment(Base):
             postgresql_where=text(_one_of("state", tuple(sorted(OPEN_STATES)))),
         ),
         Index("ix_payments_account", "account_id", "created_at"),
+        Index("ix_payments_method", "method_id", postgresql_where=text("method_id is not null")),
+        Index("ix_payments_refused", "created_at", postgresql_where=text("state in ('canceled', 'declined')")),
+        Index("ix_payments_next_check", "next_check_at", postgresql_where=text("next_check_at is not null")),
     )
 
     id: Mapped[int] = _id()
@@ -270,7 +273,8 @@ class Payment(Base):
     decline_code: Mapped[str | None] = mapped_column(Text)  # the gateway's, for the operator only
     action_url: Mapped[str | None] = mapped_column(Text)  # where the customer finishes a bank step
     checks: Mapped[int] = mapped_column(server_default="0")  # status queries so far, for their growing pauses
-    next_check_at: Mapped[datetime | None] = mapped_column(Timestamp)  # null once the state is final
+    # Null once the state is final; after a decline, once its object is closed too.
+    next_check_at: Mapped[datetime | None] = mapped_column(Timestamp)
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     decided_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
@@ -506,7 +510,11 @@ class Audit(Base):
     """Who changed what: one row per state change, in the transaction of the change. Append-only."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_entity", "entity", "entity_id"),)
+    __table_args__ = (
+        Index("ix_audit_entity", "entity", "entity_id"),
+        # What the metrics count (velocity.py).
+        Index("ix_audit_too_many", "cause", "channel", postgresql_where=text("cause like 'too_many_tries:%'")),
+    )
 
     id: Mapped[int] = _id()
     at: Mapped[datetime] = mapped_column(Timestamp)

@@ -75,8 +75,8 @@ def change_state(
     if not captured and not allowed(before, after):
         raise UndeclaredTransition(payment.id, before, after)
     payment.state = after
-    if after in FINAL_STATES:
-        payment.decided_at, payment.next_check_at = now, None
+    payment.next_check_at = None if after in FINAL_STATES else payment.next_check_at
+    payment.decided_at = now if after in FINAL_STATES else None
     audit.record(
         session,
         actor=actor,

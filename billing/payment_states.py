@@ -24,6 +24,7 @@ EDGES: frozenset[tuple[str, str]] = frozenset(
         (SUBMITTING, UNKNOWN),
         (PROCESSING, SUCCEEDED),
         (PROCESSING, DECLINED),
+        (DECLINED, PROCESSING),  # charged by somebody else before it could be closed (closing.py), never by an answer
         (REQUIRES_ACTION, SUCCEEDED),
         (REQUIRES_ACTION, PROCESSING),
         (REQUIRES_ACTION, DECLINED),

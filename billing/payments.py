@@ -1,6 +1,6 @@
 """The story of a payment: started under a quote, asked of the gateway, settled, in three commits.
 
-    begin (commit 1) → create at the gateway (commit 2) → confirm → settlement (commit 3)
+    begin (commit 1) → close an earlier decline → create at the gateway (commit 2) → confirm → settlement (commit 3)
 
 No transaction is open while the gateway thinks. A lost create cannot have charged; only a confirm can be unknown.
 """
@@ -16,11 +16,12 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from billing import audit, quotes
+from billing import audit, closing, quotes, velocity
 from billing.accounts import customer_of, get_account, lock_account, remember_customer
 from billing.config import Settings
 from billing.context import Context
 from billing.errors import (
+    GatewayError,
     GatewayRejected,
     GatewayUnreachable,
     MethodNotUsable,
@@ -30,6 +31,7 @@ from billing.errors import (
     QuoteNotOpen,
     QuoteOutdated,
     QuoteRefused,
+    TooManyTries,
 )
 from billing.gateways.base import BillingDetails, ChargeOrder, GatewayPayment
 from billing.models import Attempt, Consent, Payment, PaymentMethod, Quote
@@ -41,7 +43,7 @@ from billing.payment_records import (
     payment_of_quote,
     payment_under_way,
 )
-from billing.payment_states import NOT_ATTEMPTED, SUBMITTING, UNKNOWN
+from billing.payment_states import NOT_ATTEMPTED, OPEN_STATES, SUBMITTING, SUCCEEDED, UNKNOWN
 from billing.settlement import settle_payment
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread or misheard for another
@@ -82,20 +84,27 @@ def start_payment(
 ) -> Payment:
     """Charges what the quote says and returns the payment in whatever state that led to.
 
-    Raises QuoteNotOpen, QuoteExpired, QuoteOutdated, MethodNotUsable, PaymentUnderWay, all before anything is charged.
-    A decline and an unknown outcome are states of the payment, not errors.
+    Raises QuoteNotOpen, QuoteExpired, QuoteOutdated, MethodNotUsable, PaymentUnderWay, TooManyTries, all before
+    anything is charged. A decline and an unknown outcome are states of the payment, not errors.
     """
-    payment_id = _begin(context, quote_id, consent, new_method)
-    created = _create(context, payment_id, new_method)
+    card = velocity.card_entered(context, new_method.token) if new_method is not None else None
+    payment_id = _begin(context, quote_id, consent, new_method, card)
+    created = _create(context, payment_id, new_method) if _clear_the_way(context, payment_id) else None
     if created is not None:
         _confirm(context, payment_id, *created)
     with context.sessions() as session:
         return get_payment(session, payment_id)
 
 
-def _begin(context: Context, quote_id: uuid.UUID | str, consent: ConsentGiven, new_method: NewMethod | None) -> int:
+def _begin(
+    context: Context,
+    quote_id: uuid.UUID | str,
+    consent: ConsentGiven,
+    new_method: NewMethod | None,
+    card: str | None,
+) -> int:
     """Commit 1: consumes the quote, re-checks it, writes payment, attempt and consent."""
-    refusal: QuoteRefused | None = None
+    refusal: QuoteRefused | TooManyTries | None = None
     payment_id = 0
     try:
         with context.sessions.begin() as session:
@@ -103,11 +112,14 @@ def _begin(context: Context, quote_id: uuid.UUID | str, consent: ConsentGiven, n
             quote = quotes.get_quote(session, quote_id)
             lock_account(session, quote.account_id)
             _consume(session, quote, now)
-            refusal = _outdated(session, quote, new_method, now)
+            outdated = _outdated(session, context.gateway.name, quote, new_method, now)
+            too_many = _too_many(session, context.settings, quote, consent, card, now) if outdated is None else None
+            refusal = outdated or too_many
             if refusal is None:
                 payment_id = _write_payment(session, context, quote, consent, new_method, now)
-            else:
-                session.execute(update(Quote).where(Quote.id == quote.id).values(state="void"))
+            else:  # after too many tries it is left as it was: nothing about it has changed
+                state = "void" if outdated is not None else "open"
+                session.execute(update(Quote).where(Quote.id == quote.id).values(state=state))
     except IntegrityError as error:
         if "uq_payments_one_open" not in str(error.orig):
             raise
@@ -135,7 +147,9 @@ def _consume(session: Session, quote: Quote, now: datetime) -> None:
     raise QuoteNotOpen(str(quote.id), quote.state, paid_by.id if paid_by else None)
 
 
-def _outdated(session: Session, quote: Quote, new_method: NewMethod | None, now: datetime) -> QuoteRefused | None:
+def _outdated(
+    session: Session, gateway: str, quote: Quote, new_method: NewMethod | None, now: datetime
+) -> QuoteRefused | None:
     """Is what the customer heard still what would happen? And was it heard at all?"""
     if quote.delivered_at is None:
         return QuoteOutdated(str(quote.id), "delivery")
@@ -143,12 +157,40 @@ def _outdated(session: Session, quote: Quote, new_method: NewMethod | None, now:
         return QuoteOutdated(str(quote.id), "method")
     if quote.method_id is not None:
         method = session.get(PaymentMethod, quote.method_id)
-        if method is None or method.state != "active" or quotes.expired(method, now):
+        usable = method is not None and method.state == "active" and method.gateway == gateway
+        if method is None or not usable or quotes.expired(method, now):
             return QuoteOutdated(str(quote.id), "method")
     shares, excess = quotes.preview(session, quote.account_id, quote.amount, quote.invoice_id, now)
     if quotes.as_rows(shares) != quote.allocation or excess.minor != quote.credit_minor:
         return QuoteOutdated(str(quote.id), "invoices")
     return None
+
+
+def _too_many(
+    session: Session, settings: Settings, quote: Quote, consent: ConsentGiven, card: str | None, now: datetime
+) -> TooManyTries | None:
+    """The limits against card testing; a refusal is counted where operators and metrics see it."""
+    method = session.get(PaymentMethod, quote.method_id) if quote.method_id is not None else None
+    source = velocity.Source(
+        account_id=quote.account_id,
+        sender=consent.sender,
+        address=consent.address,
+        card=card if method is None else method.fingerprint,
+        known_good=method is not None and velocity.has_paid(session, method.id),
+    )
+    refusal = velocity.check(session, source, settings, now)
+    if refusal is not None:
+        audit.record(
+            session,
+            actor=f"portal_user:{consent.portal_user_id}",
+            channel=consent.channel,
+            cause=f"{velocity.CAUSE}:{refusal.limit}",
+            entity="quote",
+            entity_id=quote.id,
+            now=now,
+            after={"until": refusal.until.isoformat(), "address": consent.address},
+        )
+    return refusal
 
 
 def _write_payment(
@@ -222,6 +264,29 @@ def _write_payment(
 def _patience(settings: Settings) -> timedelta:
     """How long the process that started a payment may still be at work on it: create, confirm, and slack."""
     return timedelta(seconds=3 * settings.gateway_timeout_s)
+
+
+def _clear_the_way(context: Context, payment_id: int) -> bool:
+    """What an earlier decline left at the gateway is cancelled before anything new is made there (closing.py).
+
+    False: the gateway does not say, so this payment is not attempted; with the gateway out of reach it could not have
+    been made either. Raises QuoteOutdated or PaymentUnderWay when the earlier one was charged after all.
+    """
+    with context.sessions() as session:
+        payment = get_payment(session, payment_id)
+        declined = closing.left_open(session, payment.account_id, context.gateway.name)
+    for earlier_id in declined:
+        try:
+            earlier = closing.close_declined(context, earlier_id, instead_of=payment_id)
+        except GatewayError as error:
+            close_unattempted(context, payment_id, cause="earlier_not_closed", answer=str(error))
+            return False
+        if earlier.state == SUCCEEDED:
+            close_unattempted(context, payment_id, cause="earlier_paid", answer=f"{earlier.reference} was paid")
+            raise QuoteOutdated(str(payment.quote_id), "invoices")
+        if earlier.state in OPEN_STATES:
+            raise PaymentUnderWay(earlier.id)
+    return True
 
 
 def _create(context: Context, payment_id: int, new_method: NewMethod | None) -> tuple[str, ChargeOrder] | None:

@@ -8,13 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing import operator_queue as queue
+from billing.closing import try_to_close
 from billing.config import Settings
 from billing.context import Context
 from billing.errors import GatewayError
 from billing.gateways.base import GatewayPayment
 from billing.models import Payment, PaymentMethod
 from billing.payment_records import get_payment, latest_attempt, lock_payment
-from billing.payment_states import OPEN_STATES, PROCESSING, REQUIRES_ACTION, SUBMITTING
+from billing.payment_states import DECLINED, OPEN_STATES, PROCESSING, REQUIRES_ACTION, SUBMITTING
 from billing.payments import close_unattempted
 from billing.settlement import settle_payment
 
@@ -26,13 +27,16 @@ def reconcile_due(context: Context) -> int:
     """Asks the gateway about every payment whose time has come. Returns how many were asked about."""
     with context.sessions() as session:
         due = session.scalars(
-            select(Payment.id)
-            .where(Payment.state.in_(OPEN_STATES), Payment.next_check_at <= context.now())
+            select(Payment)
+            .where(Payment.state.in_({*OPEN_STATES, DECLINED}), Payment.next_check_at <= context.now())
             .order_by(Payment.next_check_at)
             .limit(BATCH)
         ).all()
-    for payment_id in due:
-        refresh_payment(context, payment_id)
+    for payment in due:
+        if payment.state == DECLINED:  # decided, but its object is not known to be closed
+            try_to_close(context, payment.id)
+        else:
+            refresh_payment(context, payment.id)
     return len(due)
 
 
@@ -43,6 +47,9 @@ def refresh_payment(context: Context, payment_id: int) -> Payment:
         gateway_id = latest_attempt(session, payment_id).gateway_object_id
     if payment.state not in OPEN_STATES or _still_being_submitted(payment, context.now()):
         return payment
+    if payment.gateway != context.gateway.name:  # which only that one could tell; an operator's, once it is too old
+        with context.sessions.begin() as session:
+            return _ask_again_later(session, context.settings, payment_id, before=payment, now=context.now())
     try:
         seen = _look(context, payment, gateway_id)
     except GatewayError:  # it stays open and is asked again: not knowing is a state, not a failure
@@ -81,10 +88,11 @@ def _look(context: Context, payment: Payment, gateway_id: str | None) -> Gateway
         found = gateway.find_payment(payment.reference, payment.created_at)
     if found is None:
         return None
-    if found.status == "requires_confirmation":
-        return gateway.cancel_payment(found.id)
+    # A step of the customer's own has its time, also where it is our page that confirms (BANK_DEBIT_ON_PAGE).
+    is_customers = found.status == "requires_action" or payment.state == REQUIRES_ACTION
     age = context.now() - payment.created_at
-    if found.status == "requires_action" and age > timedelta(seconds=context.settings.action_required_ttl_s):
+    too_late = not is_customers or age > timedelta(seconds=context.settings.action_required_ttl_s)
+    if found.status in ("requires_confirmation", "requires_action") and too_late:
         return gateway.cancel_payment(found.id)
     return found
 

@@ -31,6 +31,8 @@ from billing.payment_states import (
     allowed,
 )
 
+CLOSED_WITHIN = timedelta(minutes=1)  # a declined object that the job has not closed by then is swept up
+
 _STATE_OF = {
     "succeeded": SUCCEEDED,
     "declined": DECLINED,
@@ -50,22 +52,24 @@ def settle_payment(
     actor: str,
     now: datetime,
     told_inline: bool = False,
+    reopen: bool = False,
 ) -> Payment:
     """Takes over what the gateway's object says: state, audit row, allocations, credit and notice jobs, in one go.
 
     Runs in the caller's transaction and locks the account. Saying the same thing twice changes nothing; what comes
     late (an older answer after a newer one) changes nothing either. A capture is always booked, whatever our state
-    was. `told_inline`: the caller tells the customer itself, so no message is pushed.
+    was. `told_inline`: the caller tells the customer itself, so no message is pushed. `reopen`: the gateway was asked
+    just now whether a declined object can still be charged, so that "processing" is news and no older answer.
     """
     payment = lock_payment(session, payment_id)
     state = _STATE_OF.get(seen.status)  # None: created but not confirmed, no news
     if state == SUCCEEDED:
         changed = _book_capture(session, payment, seen, cause=cause, actor=actor, now=now)
-    elif state is None or payment.state == state or not allowed(payment.state, _reachable(payment.state, state)):
-        changed = False
     else:
-        change_state(session, payment, _reachable(payment.state, state), cause=cause, actor=actor, now=now)
-        changed = True
+        after = _reachable(payment.state, state) if state is not None else payment.state
+        changed = payment.state != after and allowed(payment.state, after) and (payment.state != DECLINED or reopen)
+        if changed:
+            change_state(session, payment, after, cause=cause, actor=actor, now=now)
     if not changed:
         return payment
     attempt = latest_attempt(session, payment_id)
@@ -76,6 +80,9 @@ def settle_payment(
         payment.method_id = _remember_method(session, payment, seen.method, attempt)
     if payment.state in OPEN_STATES:
         payment.next_check_at = now + _first_check(settings, payment, seen)
+    if payment.state == DECLINED:  # its object could still be charged with another card: closing.py
+        payment.checks, payment.next_check_at = 0, now + CLOSED_WITHIN
+        outbox.defer(session, "close_declined", payment_id=payment.id)
     notices.queue_for_payment(session, payment, now=now)
     if not told_inline:
         outbox.defer(session, "announce_payment", payment_id=payment.id, state=payment.state)

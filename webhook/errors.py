@@ -57,6 +57,7 @@ STATUS_OF: Mapping[str, int] = {
     "amount_too_large": 422,
     "address_wrong": 422,
     "too_many_requests": 429,
+    "too_many_tries": 429,
     "too_many_turns": 429,
     "internal": 500,
     "sandbox_down": 502,

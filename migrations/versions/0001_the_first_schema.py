@@ -81,6 +81,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_index("ix_audit_entity", "audit", ["entity", "entity_id"], unique=False)
+    op.create_index(
+        "ix_audit_too_many",
+        "audit",
+        ["cause", "channel"],
+        unique=False,
+        postgresql_where=sa.text("cause like 'too_many_tries:%'"),
+    )
     op.create_table(
         "events_received",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -143,6 +150,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("gateway", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_gateway_customers_account_id")),
         sa.PrimaryKeyConstraint("account_id", "gateway", name=op.f("pk_gateway_customers")),
         sa.UniqueConstraint("gateway", "reference", name=op.f("uq_gateway_customers_gateway_reference")),
@@ -150,7 +158,6 @@ def upgrade() -> None:
     op.create_table(
         "comparisons",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gateway", sa.Text(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
@@ -444,6 +451,27 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_payments_reference")),
     )
     op.create_index("ix_payments_account", "payments", ["account_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_payments_method",
+        "payments",
+        ["method_id"],
+        unique=False,
+        postgresql_where=sa.text("method_id is not null"),
+    )
+    op.create_index(
+        "ix_payments_refused",
+        "payments",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("state in ('canceled', 'declined')"),
+    )
+    op.create_index(
+        "ix_payments_next_check",
+        "payments",
+        ["next_check_at"],
+        unique=False,
+        postgresql_where=sa.text("next_check_at is not null"),
+    )
     op.create_index(
         "uq_payments_one_open",
         "payments",

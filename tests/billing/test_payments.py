@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from billing import inbox, quotes, reconcile
 from billing.accounts import position
+from billing.closing import try_to_close
 from billing.context import Context
 from billing.database import SessionFactory
 from billing.errors import PaymentUnderWay, QuoteExpired, QuoteNotOpen, QuoteOutdated
-from billing.gateways.base import BillingDetails, ChargeOrder, GatewayStatus
+from billing.gateways.base import BANK_DEBIT_ON_PAGE, BillingDetails, ChargeOrder, GatewayStatus
 from billing.models import (
     Account,
     Allocation,
@@ -30,8 +33,10 @@ from billing.models import (
     Quote,
 )
 from billing.money import Money
+from billing.payment_records import latest_attempt
 from billing.payments import NewMethod, start_payment
 from billing.receipts import receipt
+from billing.verify import verify
 from tests.billing.builders import (
     TODAY,
     Clock,
@@ -45,7 +50,7 @@ from tests.billing.builders import (
     cad,
     pay,
 )
-from tests.support.fake_gateway import FakeGateway
+from tests.support.fake_gateway import Behaviour, FakeGateway
 
 
 @pytest.fixture
@@ -177,6 +182,18 @@ def test_receipts_go_once_to_the_billing_email_and_to_users_who_want_them(contex
     assert len(recipients) == 2
     assert "second@northwind.example" in recipients
     assert "silent@northwind.example" not in recipients
+
+
+def test_the_consent_keeps_where_the_yes_came_from_and_the_mandate_word_for_word(
+    context: Context, account: Account
+) -> None:
+    with context.sessions.begin() as session:
+        quote = a_quote(session, account, "50.00")
+    given = replace(a_consent(), mandate_text="I authorize…", address="203.0.113.7", user_agent="A browser")
+    start_payment(context, quote.id, given)
+    with context.sessions() as session:
+        kept = session.scalars(select(Consent)).one()
+    assert (kept.mandate_text, kept.address, kept.user_agent) == ("I authorize…", "203.0.113.7", "A browser")
 
 
 def test_the_consent_keeps_what_was_said_and_every_state_change_is_audited(context: Context, account: Account) -> None:
@@ -333,6 +350,218 @@ def test_a_decline_is_final_keeps_the_reason_for_the_operator_and_leaves_the_bal
     assert len(set(keys)) == len(set(objects)) == 2
 
 
+def test_another_card_after_a_decline_is_a_new_quote_a_new_object_and_a_new_key_and_the_old_one_is_cancelled(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    gateway.reopens = True
+    gateway.behaviours["tok_bad"] = "declined"
+    details = BillingDetails("new@northwind.example")
+    assert pay(context, account, new_method=NewMethod("tok_bad", details)).state == "declined"
+    assert pay(context, account, new_method=NewMethod("tok_good", details)).state == "succeeded"
+    assert [verb for verb, _ in gateway.calls] == [
+        *("create_payment", "confirm_payment"),
+        *("cancel_payment", "create_payment", "confirm_payment"),
+    ]
+    assert [(p.status, str(p.captured)) for p in gateway.payments.values()] == [
+        ("canceled", "None"),
+        ("succeeded", "452.10 CAD"),
+    ]
+    with context.sessions() as session:
+        attempts = session.scalars(select(Attempt).order_by(Attempt.id)).all()
+        assert len({a.idempotency_key for a in attempts}) == len({a.gateway_object_id for a in attempts}) == 2
+        assert [a.closed_at is not None for a in attempts] == [True, False]
+        assert len(set(session.scalars(select(Payment.quote_id)))) == 2
+
+
+# ------------------------------------------------------------------------------- what a decline leaves at the gateway
+
+
+def jobs(context: Context, task: str) -> list[int]:
+    """The payments for which `task` is queued."""
+    with context.sessions() as session:
+        query = text("select (args ->> 'payment_id')::bigint from procrastinate_jobs where task_name = :task")
+        return list(session.scalars(query, {"task": task}))
+
+
+def closed(context: Context, payment: Payment) -> bool:
+    with context.sessions() as session:
+        return latest_attempt(session, payment.id).closed_at is not None
+
+
+@pytest.mark.parametrize("reopens", [True, False])
+def test_a_declined_object_is_closed_by_a_job_at_once_and_only_once(
+    context: Context, account: Account, gateway: FakeGateway, reopens: bool
+) -> None:
+    """A gateway whose declined objects are final answers "declined" to the cancel, and that will do."""
+    gateway.reopens = reopens
+    behave(gateway, context, account, "declined")
+    payment = pay(context, account)
+    assert jobs(context, "close_declined") == [payment.id]
+    for _ in range(3):
+        try_to_close(context, payment.id)
+    assert closed(context, payment) and state(context, payment) == "declined"
+    behave(gateway, context, account, "succeeded")
+    assert pay(context, account).state == "succeeded"
+    assert gateway.count("cancel_payment") == 1
+
+
+def test_what_the_job_could_not_close_is_swept_up(
+    context: Context, account: Account, gateway: FakeGateway, clock: Clock
+) -> None:
+    gateway.reopens = True
+    behave(gateway, context, account, "declined")
+    payment = pay(context, account)
+    gateway.fail_next("cancel_payment", "unreachable", "lost", "lost")
+    try_to_close(context, payment.id)
+    for minutes in (1, 1, 3, 5):
+        assert not closed(context, payment)
+        clock.forward(minutes=minutes)
+        reconcile.reconcile_due(context)
+    assert closed(context, payment)
+    assert gateway.count("cancel_payment") == 4
+    clock.forward(hours=2)
+    assert reconcile.reconcile_due(context) == 0
+
+
+def test_what_can_never_be_cancelled_is_an_operators(context: Context, account: Account, gateway: FakeGateway) -> None:
+    behave(gateway, context, account, "declined")
+    payment = pay(context, account)
+    gateway.fail_next("cancel_payment", "rejected")
+    try_to_close(context, payment.id)
+    with context.sessions() as session:
+        item = session.scalars(select(OperatorItem)).one()
+    assert (item.kind, item.payment_id) == ("not_closed", payment.id)
+
+
+@pytest.mark.parametrize("trouble", ["unreachable", "lost", "rejected"])
+def test_nothing_new_is_started_while_the_declined_one_cannot_be_closed(
+    context: Context, account: Account, gateway: FakeGateway, trouble: Behaviour
+) -> None:
+    gateway.reopens = True
+    behave(gateway, context, account, "declined")
+    pay(context, account)
+    behave(gateway, context, account, "succeeded")
+    gateway.fail_next("cancel_payment", trouble)
+    assert pay(context, account).state == "not_attempted"
+    assert gateway.count("create_payment") == 1
+    assert pay(context, account).state == "succeeded"
+    assert len(gateway.charges()) == 1
+
+
+def test_a_declined_one_that_was_paid_after_all_is_booked_and_nothing_new_is_charged(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    """Somebody used the old page's secret with another card, and no event has come yet."""
+    behave(gateway, context, account, "declined")
+    declined = pay(context, account)
+    behave(gateway, context, account, "succeeded")
+    gateway.decide("pay_1", "succeeded")
+    with pytest.raises(QuoteOutdated):
+        pay(context, account)
+    assert state(context, declined) == "succeeded"
+    assert balance(context, account) == "0.00 CAD"
+    assert gateway.count("create_payment") == 1
+    with context.sessions() as session:
+        assert sorted(session.scalars(select(Payment.state))) == ["not_attempted", "succeeded"]
+        assert session.scalars(select(OperatorItem.kind)).all() == ["capture_unexpected"]
+        assert verify(session) == []
+
+
+def test_a_declined_one_that_is_being_charged_after_all_blocks_until_it_is_decided(
+    context: Context, account: Account, gateway: FakeGateway, clock: Clock
+) -> None:
+    behave(gateway, context, account, "declined")
+    declined = pay(context, account)
+    gateway.decide("pay_1", "processing")
+    for _ in range(2):
+        with pytest.raises(PaymentUnderWay) as refused:
+            pay(context, account)
+        assert refused.value.payment_id == declined.id
+    assert state(context, declined) == "processing"
+    assert gateway.count("create_payment") == 1
+    gateway.decide("pay_1", "succeeded")
+    clock.forward(minutes=3)
+    reconcile.reconcile_due(context)
+    assert state(context, declined) == "succeeded"
+    with context.sessions() as session:
+        assert verify(session) == []
+
+
+def test_the_job_leaves_a_newer_payment_in_peace(context: Context, account: Account, gateway: FakeGateway) -> None:
+    behave(gateway, context, account, "declined")
+    declined = pay(context, account)
+    try_to_close(context, declined.id)  # closed: the next one may start, and waits for its bank
+    behave(gateway, context, account, "processing")
+    newer = pay(context, account)
+    with context.sessions.begin() as session:
+        latest_attempt(session, declined.id).closed_at = None
+    gateway.decide("pay_1", "processing")
+    try_to_close(context, declined.id)
+    assert (state(context, declined), state(context, newer)) == ("declined", "processing")
+    with context.sessions() as session:
+        assert session.scalars(select(OperatorItem.kind)).all() == ["not_closed"]
+
+
+def test_a_late_answer_never_reopens_a_declined_payment(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    behave(gateway, context, account, "declined")
+    payment = pay(context, account)
+    gateway.decide("pay_1", "processing")
+    deliver(context, gateway)
+    assert state(context, payment) == "declined"
+
+
+def test_a_crash_while_the_old_one_is_closed_is_cleared_up_without_a_charge(
+    context: Context, account: Account, gateway: FakeGateway, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.reopens = True
+    behave(gateway, context, account, "declined")
+    declined = pay(context, account)
+
+    def die(_gateway_id: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "cancel_payment", die)
+        with pytest.raises(KeyboardInterrupt):
+            pay(context, account)
+    clock.forward(seconds=61)
+    reconcile.reconcile_due(context)
+    assert closed(context, declined)
+    with context.sessions() as session:
+        assert sorted(session.scalars(select(Payment.state))) == ["declined", "not_attempted"]
+    behave(gateway, context, account, "succeeded")
+    assert pay(context, account).state == "succeeded"
+
+
+# -------------------------------------------------------------------------------------- payments of other gateways
+
+
+def test_a_payment_of_another_gateway_is_not_asked_about_here_and_is_an_operators_in_the_end(
+    context: Context, account: Account, gateway: FakeGateway, clock: Clock
+) -> None:
+    behave(gateway, context, account, "processing")
+    payment = pay(context, account)
+    other = a_context(context.sessions, FakeGateway(name="other"), now=clock)
+    for _ in range(30):
+        clock.forward(hours=1)
+        reconcile.reconcile_due(other)
+    assert cast("FakeGateway", other.gateway).calls == []
+    assert state(context, payment) == "processing"
+    with context.sessions() as session:
+        assert session.scalars(select(OperatorItem.kind)).all() == ["too_old"]
+
+
+def test_a_card_of_another_gateway_charges_nothing(context: Context, account: Account, clock: Clock) -> None:
+    other = a_context(context.sessions, FakeGateway(name="other"), now=clock)
+    with context.sessions.begin() as session:
+        quote = a_quote(session, account, "50.00")
+    with pytest.raises(QuoteOutdated):
+        start_payment(other, quote.id, a_consent())
+    assert cast("FakeGateway", other.gateway).calls == []
+
+
 def test_a_pending_payment_is_settled_by_the_banks_event_once(
     context: Context, account: Account, gateway: FakeGateway
 ) -> None:
@@ -451,6 +680,24 @@ def test_a_bank_step_left_undone_is_cancelled_after_half_an_hour(
     clock.forward(minutes=2)
     reconcile.reconcile_due(context)
     assert state(context, payment) == "canceled"
+
+
+def test_a_bank_debit_that_the_page_was_to_confirm_has_its_half_hour_too(
+    context: Context, account: Account, gateway: FakeGateway, clock: Clock
+) -> None:
+    """Whatever the gateway calls it meanwhile: nobody cancels it under the customer's hands, nor leaves it open."""
+    gateway.behaviours[BANK_DEBIT_ON_PAGE] = "requires_action"
+    new = NewMethod(BANK_DEBIT_ON_PAGE, BillingDetails("new@northwind.example"))
+    payment = pay(context, account, new_method=new, channel="page")
+    gateway.decide("pay_1", "requires_confirmation")
+    clock.forward(minutes=29)
+    reconcile.reconcile_due(context)
+    assert state(context, payment) == "requires_action"
+    assert gateway.count("cancel_payment") == gateway.count("retrieve_method") == 0
+    clock.forward(minutes=2)
+    reconcile.reconcile_due(context)
+    assert state(context, payment) == "canceled"
+    assert gateway.payments["pay_1"].status == "canceled"
 
 
 def test_a_bank_step_done_in_the_last_moment_wins_over_the_cancel(

@@ -73,6 +73,7 @@ class FakeGateway:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     calls: list[tuple[str, str]] = field(default_factory=list)
     before_confirm: Callable[[], None] | None = None
+    reopens: bool = False  # a declined object can be charged with another card until it is cancelled, as at Stripe
     _owners: dict[str, str] = field(default_factory=dict)
     _by_key: dict[str, Any] = field(default_factory=dict)
     _failures: dict[str, deque[Behaviour]] = field(default_factory=dict)
@@ -119,7 +120,8 @@ class FakeGateway:
         self._called("cancel_payment", gateway_id)
         with self._lock:
             payment = self.payments[gateway_id]
-            if payment.status in ("requires_confirmation", "requires_action"):
+            open_ = ("requires_confirmation", "requires_action", *(["declined"] if self.reopens else []))
+            if payment.status in open_:
                 self.payments[gateway_id] = replace(payment, status="canceled", action_url=None)
             return self.payments[gateway_id]
 
