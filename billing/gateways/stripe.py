@@ -11,6 +11,7 @@ A confirm is never repeated here. Choices and what was rejected: docs/adr/0010; 
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -42,10 +43,14 @@ from billing.money import Money
 __all__ = ["API_VERSION", "EVENT_TYPES", "StripeGateway"]
 
 CONFIRM_SHARE = 0.625  # of the time for one turn's gateway calls; every other call gets the rest
+SEARCH_SHARE = 1 / 3  # of a call's time for the search of a customer, so that it leaves enough for the create
 PAGE_SIZE = 100  # Stripe's largest
 # Between our commit of the payment and Stripe's clock at its creation: seconds of work, and two clocks.
 CREATED_AROUND = timedelta(minutes=10)
-NOT_ANY_MORE = "payment_intent_unexpected_state"  # Stripe's code for a cancel that comes too late
+CANCELLABLE = ("requires_confirmation", "requires_action", "declined")
+
+
+log = logging.getLogger(__name__)
 
 
 class StripeGateway:
@@ -115,13 +120,16 @@ class StripeGateway:
         """One whose email was changed, here or there."""
         search, query = self._v1.customers.search, asking.by_account_number(account_number)
         try:
-            return self._calls.look(
-                "search customers",
-                lambda: search({"query": query, "limit": PAGE_SIZE}, AGAIN),
-                lambda told: reading.oldest_of(account_number, told["data"]),
-            )
-        except GatewayRejected:
-            return None  # Stripe offers no search to accounts of some countries; the email and the key remain
+            with within(self._call_s * SEARCH_SHARE):
+                return self._calls.look(
+                    "search customers",
+                    lambda: search({"query": query, "limit": PAGE_SIZE}, AGAIN),
+                    lambda told: reading.oldest_of(account_number, told["data"]),
+                )
+        except GatewayError as error:
+            # Accounts of some countries have no search, and it is not worth a payment: the email and the key remain.
+            log.warning("customer of account %s not searched for: %s", account_number, error)
+            return None
 
     def _create_customer(self, account_number: str) -> Mapping[str, Any]:
         create, key = self._v1.customers.create, hashlib.sha256(account_number.encode()).hexdigest()
@@ -168,24 +176,31 @@ class StripeGateway:
         ask = lambda: confirm(gateway_id, params, options)  # noqa: E731
         with within(self._confirm_s):
             try:
-                seen = self._calls.charge("confirm payment", ask, reading.payment)
+                read = self._calls.charge("confirm payment", ask, reading.payment_and_bare_method)
             except GatewayRejected as error:
-                became = self._what_it_became(gateway_id, error)
-                if became.status == "requires_confirmation":
-                    raise
-                return became
-            return self._with_details(seen, order)
+                return self._what_it_became(gateway_id, error, unless=("requires_confirmation",))
+            return self._with_details(self._with_method(*read), order)
 
-    def _what_it_became(self, gateway_id: str, refusal: GatewayRejected) -> GatewayPayment:
-        """After a refusal that may mean "not any more" (decided, or its token is spent). Without an answer to this
-        look, nothing is known: the refused request may be the echo of one that was carried out.
+    def _what_it_became(self, gateway_id: str, refusal: GatewayRejected, unless: Sequence[str]) -> GatewayPayment:
+        """After a refusal that may mean "not any more": decided meanwhile, or its token is spent. What still is as it
+        was (`unless`) was refused for another reason. Without an answer to this look nothing is known.
         """
         try:
-            return self.retrieve_payment(gateway_id)
+            became = self.retrieve_payment(gateway_id)
         except GatewayRejected:
             raise refusal from None
         except GatewayUnreachable as error:
             raise OutcomeUnknown(f"{refusal}, then {error}") from error
+        if became.status in unless:
+            raise refusal
+        return became
+
+    def _with_method(self, seen: GatewayPayment, bare_method: str | None) -> GatewayPayment:
+        """The method itself, where only its id came along."""
+        if seen.method is None and bare_method is not None:
+            with suppress(GatewayError):  # what became of the charge is known, and is what must be told
+                return replace(seen, method=self.retrieve_method(bare_method))
+        return seen
 
     def _with_details(self, seen: GatewayPayment, order: ChargeOrder) -> GatewayPayment:
         """A method that was saved just now carries our address and email; the page had put them into the token."""
@@ -202,7 +217,8 @@ class StripeGateway:
     def retrieve_payment(self, gateway_id: str) -> GatewayPayment:
         retrieve, gateway_id = self._v1.payment_intents.retrieve, asking.an_id(gateway_id)
         ask = lambda: retrieve(gateway_id, {"expand": asking.PAYMENT_PARTS}, AGAIN)  # noqa: E731
-        return self._calls.look("retrieve payment", ask, reading.payment)
+        with within(self._call_s):
+            return self._with_method(*self._calls.look("retrieve payment", ask, reading.payment_and_bare_method))
 
     def find_payment(self, payment_reference: str, around: datetime) -> GatewayPayment | None:
         """Goes through the list: Stripe's search is a minute late, and a minute ago is what this is asked about."""
@@ -227,9 +243,7 @@ class StripeGateway:
             try:
                 return self._calls.change("cancel payment", ask, reading.payment)
             except GatewayRejected as error:
-                if error.code != NOT_ANY_MORE:
-                    raise
-                return self._what_it_became(gateway_id, error)
+                return self._what_it_became(gateway_id, error, unless=CANCELLABLE)
 
     # ----------------------------------------------------------------------------------------- refunds, disputes
 

@@ -9,7 +9,7 @@ import stripe
 
 from billing.errors import GatewayError, GatewayRejected, GatewayUnreachable, OutcomeUnknown
 from billing.gateways import stripe_reading as reading
-from billing.gateways.stripe_http import StripeWire, within
+from billing.gateways.stripe_http import StripeWire, within_the_present
 
 API_VERSION = "2026-10-28.endive"  # the one of stripe-python 16.1; a newer library is a change to look at
 AGAIN: stripe.RequestOptions = {"max_network_retries": 1}  # for what changes nothing, or has a key that never changes
@@ -84,7 +84,7 @@ class StripeCalls:
                 return
 
     def _ask(self, ask: Callable[[], Any], read: Callable[[Any], T], *, may_be_declined: bool = False) -> T:
-        with within(self._timeout_s) as call:
+        with within_the_present(self._timeout_s) as call:
             try:
                 return read(reading.plain(ask()))
             except stripe.StripeError as error:

@@ -38,14 +38,21 @@ _call: ContextVar[Call] = ContextVar("call of the Stripe adapter")
 
 @contextmanager
 def within(timeout_s: float) -> Iterator[Call]:
-    """All requests made inside share `timeout_s` seconds; inside another one, what is left of that one's."""
-    outer = _call.get(None)
-    call = Call(time.monotonic() + timeout_s if outer is None else outer.until)
-    token = _call.set(call)
+    """All requests made inside share `timeout_s` seconds, or what is left of an enclosing `within` if that is less."""
+    outer, until = _call.get(None), time.monotonic() + timeout_s
+    token = _call.set(Call(until if outer is None else min(until, outer.until)))
     try:
-        yield call
+        yield _call.get()
     finally:
         _call.reset(token)
+
+
+@contextmanager
+def within_the_present(usual_timeout_s: float) -> Iterator[Call]:
+    """All requests made inside share what is left of the enclosing `within`; the usual time if there is none."""
+    outer = _call.get(None)
+    with within(usual_timeout_s if outer is None else outer.left_s) as call:
+        yield call
 
 
 class _NoConnection(stripe.APIConnectionError):

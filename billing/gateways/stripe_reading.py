@@ -87,6 +87,12 @@ def payment(told: Mapping[str, Any]) -> GatewayPayment:
     )
 
 
+def payment_and_bare_method(told: Mapping[str, Any]) -> tuple[GatewayPayment, str | None]:
+    """The payment, and its method's id where Stripe did not expand it into the method itself."""
+    bare = told.get("payment_method")
+    return payment(told), bare if isinstance(bare, str) else None
+
+
 def payment_of_anyone(told: Mapping[str, Any]) -> GatewayPayment | None:
     """The same in a list, where others' charges in two halves are passed over: no money was taken yet."""
     return None if told["status"] == "requires_capture" else payment(told)

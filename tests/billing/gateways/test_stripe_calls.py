@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -201,6 +202,63 @@ def test_a_refused_confirm_without_a_second_answer_is_unknown() -> None:
 def test_a_cancel_that_comes_too_late_tells_what_it_has_become() -> None:
     with stripe_that_says(TOO_LATE, reply(200, an_intent("processing"))) as (gateway, _):
         assert gateway.cancel_payment("pi_1").status == "processing"
+
+
+def test_a_cancel_that_is_refused_of_what_could_be_cancelled_is_a_refusal() -> None:
+    open_still = reply(200, an_intent("requires_action"))
+    with stripe_that_says(TOO_LATE, open_still) as (gateway, _), pytest.raises(GatewayRejected):
+        gateway.cancel_payment("pi_1")
+
+
+# ------------------------------------------------------------------------------------ beside what was asked for
+
+
+def test_a_method_that_stripe_did_not_expand_is_fetched() -> None:
+    with stripe_that_says(reply(200, an_intent(payment_method="pm_1")), reply(200, a_method())) as (gateway, server):
+        seen = gateway.confirm_payment("pi_1", ORDER, "k")
+    assert seen.method is not None and seen.method.last4 == "4242"
+    assert asked(server) == [CONFIRM, "GET /v1/payment_methods/pm_1"]
+
+
+@pytest.mark.parametrize("said", [FAILED, b"", reply(404, {"error": {"message": "x"}}), reply(200, {"type": "link"})])
+def test_a_method_that_cannot_be_fetched_hides_no_charge(said: bytes) -> None:
+    with stripe_that_says(reply(200, an_intent(payment_method="pm_1")), said) as (gateway, _):
+        seen = gateway.confirm_payment("pi_1", ORDER, "k")
+    assert (seen.status, seen.captured, seen.method) == ("succeeded", Money(45210, "CAD"), None)
+
+
+def test_an_address_that_cannot_be_saved_hides_no_charge() -> None:
+    paid = reply(200, an_intent(payment_method=a_method()))
+    with stripe_that_says(paid, FAILED) as (gateway, server):
+        seen = gateway.confirm_payment("pi_1", replace(ORDER, save=True), "k")
+    assert seen.status == "succeeded"
+    assert asked(server) == [CONFIRM, "POST /v1/payment_methods/pm_1"]
+
+
+def a_customer(**changes: Any) -> dict[str, Any]:
+    told = {"id": "cus_1", "object": "customer", "created": 1, "metadata": {"account_number": "777"}}
+    return told | {"name": "Maya", "email": "m@x.example"} | changes
+
+
+@pytest.mark.parametrize("search", [FAILED, b"", reply(400, {"error": {"message": "No search in your country."}})])
+def test_a_customer_is_found_or_made_where_the_search_fails(search: bytes) -> None:
+    none = a_page("/v1/customers")
+    searches = [search] if search.startswith(b"HTTP/1.1 400") else [search, search]
+    with stripe_that_says(none, *searches, reply(200, a_customer()), timeout_s=30.0) as (gateway, server):
+        assert gateway.ensure_customer("777", "Maya", "m@x.example") == "cus_1"
+    assert asked(server)[-1] == "POST /v1/customers"
+
+
+def test_two_creates_of_a_customer_have_one_key_and_the_same_parameters_whatever_the_email() -> None:
+    none, found = a_page("/v1/customers"), {"object": "search_result", "data": [], "has_more": False}
+    keys = set()
+    for email in ("m@x.example", "maya@y.example"):
+        created = reply(200, a_customer(email=email))
+        with stripe_that_says(none, reply(200, found), created) as (gateway, server):
+            gateway.ensure_customer("777", "Maya", email)
+        keys.add(server.asked[-1][1]["idempotency-key"])
+        assert server.asked[-1][1]["content-length"] == str(len("metadata[account_number]=777"))
+    assert len(keys) == 1
 
 
 # ----------------------------------------------------------------------------------- page, ids, keys, records
