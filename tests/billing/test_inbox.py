@@ -20,8 +20,11 @@ from billing.gateways.base import GatewayEvent
 from billing.models import Account, Attempt, EventReceived, LedgerTransaction, OperatorItem, Payment
 from billing.verify import verify
 from tests.billing import builders as b
-from tests.support.fake_gateway import FakeGateway
+from tests.support.fake_gateway import Behaviour, FakeGateway
 from worker import tasks
+
+REJECTED: list[Behaviour] = ["rejected"] * 4
+UNREACHABLE: list[Behaviour] = ["unreachable"] * 20
 
 
 @pytest.fixture
@@ -176,7 +179,7 @@ def test_an_event_of_a_gateway_that_is_not_configured_any_more_is_a_persons_at_l
 def test_an_object_that_the_gateway_will_not_show_is_asked_for_four_times_and_then_filed_once(
     context: Context, gateway: FakeGateway, pending: Payment
 ) -> None:
-    gateway.fail_next("retrieve_payment", *["rejected"] * 4)  # type: ignore[list-item]
+    gateway.fail_next("retrieve_payment", *REJECTED)
     row_id = arrive(context, gateway.event("pay_1", "payment.succeeded"))
     for expected in ("rejected", "rejected", "rejected", "unhandled", "unhandled"):
         inbox.handle_event(context, row_id)
@@ -191,13 +194,13 @@ def test_an_event_that_nobody_answers_for_is_tried_again_for_a_day_and_then_file
 ) -> None:
     monkeypatch.setattr(tasks, "context", lambda: context)
     waits = []
-    gateway.fail_next("retrieve_payment", *["unreachable"] * 20)  # type: ignore[list-item]
+    gateway.fail_next("retrieve_payment", *UNREACHABLE)
     row_id = arrive(context, gateway.event("pay_1", "payment.succeeded"))
     for attempts in range(tasks.EVENT_RETRIES + 1):
         assert filed(context) == []
         with pytest.raises(GatewayUnreachable) as failure:
             tasks.handle_event(_job(attempts), row_id)
-        decision = tasks.RETRY_EVENT.get_retry_decision(exception=failure.value, job=_job(attempts).job)  # type: ignore[arg-type]
+        decision = tasks.RETRY_EVENT.get_retry_decision(exception=failure.value, job=_job(attempts).job)
         waits.append(decision)
     assert [decision is None for decision in waits] == [False] * tasks.EVENT_RETRIES + [True]
     assert filed(context) == ["event_unhandled"]
