@@ -13,11 +13,11 @@ override SAY := $(value SAY)
 endif
 export PORT AS SAY JSON
 
-.PHONY: help setup demo test chat verify bench hearing lint format
+.PHONY: help setup demo test test-stripe chat verify bench hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install both environments (done by the others when needed)
 	@deploy/setup.sh service bot
@@ -28,7 +28,10 @@ demo: setup ## Run everything with demo data (PORT=8000, RESET=1 for fresh data;
 test: setup ## Run all tests (ARGS="tests/billing -k quote" for some)
 	@deploy/setup.sh browser
 	@$(PYTHON) -m remit train
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-stripe: setup ## The contract of the gateways against Stripe's test mode (STRIPE_SECRET_KEY=sk_test_…)
+	@exec env CONTRACT_WORLD=stripe-test-mode $(PYTHON) -m pytest tests/contract -k stripe-test-mode -rs $(ARGS)
 
 chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|yes" JSON=1)
 	@deploy/setup.sh service

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from remit.postgres import EmbeddedPostgres
 from tests.contract.sandbox_world import SandboxWorld
+from tests.contract.stripe_test_mode import StripeTestModeWorld, key_of_the_run
 from tests.contract.stripe_world import StripeWorld
 from tests.contract.worlds import World
 from tests.sandbox.databases import empty_database
 from tests.sandbox.running import Listener, RunningSandbox, running_sandbox
 from tests.support.stripe.server import StripeDouble, running_double
+
+A_SUITE = 100  # tests of one world; fewer are a part of it, chosen by hand
+
+
+worlds_made: list[str] = []
 
 
 @pytest.fixture(scope="package")
@@ -32,12 +39,13 @@ def bank(
 
 @pytest.fixture(scope="package")
 def stripe_double() -> Iterator[tuple[StripeDouble, Listener]]:
-    """Fails the run when one request or answer was not as Stripe describes it, or none was looked at."""
+    """Fails the run when one request or answer was not as Stripe describes it, or a whole suite was not looked at."""
     with Listener() as listener:
         with running_double(webhook_url=f"{listener.url}/webhooks/stripe") as double:
             yield double, listener
         checked = double.checks.summary()
-        assert checked["requests"] > 0 and checked["answers"] > 0 and checked["events"] > 0, checked
+    if worlds_made.count(StripeWorld.name) > A_SUITE:
+        assert min(checked[what] for what in ("requests", "answers", "events")) > 0, checked
 
 
 def _sandbox(request: pytest.FixtureRequest) -> World:
@@ -45,10 +53,23 @@ def _sandbox(request: pytest.FixtureRequest) -> World:
 
 
 def _stripe(request: pytest.FixtureRequest) -> World:
+    worlds_made.append(StripeWorld.name)
     return StripeWorld(*request.getfixturevalue("stripe_double"))
 
 
+def _stripe_test_mode(_request: pytest.FixtureRequest) -> World:
+    return StripeTestModeWorld()
+
+
 WORLDS: dict[str, Callable[[pytest.FixtureRequest], World]] = {"sandbox": _sandbox, "stripe": _stripe}
+# `make test-stripe` alone asks for it: a key of Stripe's that happens to be in the environment is not used.
+if os.environ.get("CONTRACT_WORLD") == StripeTestModeWorld.name:
+    WORLDS = {StripeTestModeWorld.name: _stripe_test_mode}
+
+
+def pytest_configure() -> None:
+    if StripeTestModeWorld.name in WORLDS:
+        key_of_the_run()
 
 
 @pytest.fixture(params=sorted(WORLDS))

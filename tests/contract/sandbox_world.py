@@ -23,6 +23,7 @@ CARDS = {
     "challenges": "4000000000003220",
     "waits": "4000000000002024",
     "refund waits": "4000000000005126",
+    "is disputed": "4000000000000259",
     "charges then hangs": "4000000000004087",
     "charges then fails": "4000000000005001",
     "charges then garbles": "4000000000005027",
@@ -36,7 +37,6 @@ LACKS = {
     Ability.MANDATES: "its bank debits need none",
     Ability.MODES: "it is always a test",
     Ability.NETWORK_UPDATES: "its cards stay as they are",
-    Ability.RECONFIRMABLE: "a declined payment is final there",
     Ability.SEVERAL_SECRETS: "it signs with one secret",
 }
 
@@ -46,6 +46,7 @@ class SandboxWorld:
     running: RunningSandbox
     listener: Listener
     name: str = "sandbox"
+    patience_s: float = 0.0
     lacks: Mapping[Ability, str] = field(default_factory=lambda: LACKS)
     event_types: Mapping[str, str] = field(
         default_factory=lambda: {

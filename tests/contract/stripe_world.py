@@ -1,10 +1,9 @@
-"""Stripe: its double in this process, with the control that a test has over it."""
+"""Stripe: what is true of it wherever it is, and its double in this process, over which a test has control."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -24,6 +23,7 @@ TEST_METHODS = {
     "declines": "pm_card_visa_chargeDeclinedInsufficientFunds",
     "challenges": "pm_card_threeDSecure2Required",
     "refund waits": "pm_card_pendingRefund",
+    "is disputed": "pm_card_createDispute",
 }
 # …and those of the double alone.
 DOUBLES_METHODS = {
@@ -41,62 +41,82 @@ EVENT_TYPES = {
     "renewed": "payment_method.automatically_updated",
     "mandate ended": "mandate.updated",
 }
-LACKS = {Ability.STEP_ADDRESS: "3-D Secure is done by Stripe's script on our own page"}
-ACCEPTED = {"customer_acceptance": {"type": "online", "online": {"ip_address": "203.0.113.9", "user_agent": "tests"}}}
+NO_STEP_ADDRESS = {Ability.STEP_ADDRESS: "3-D Secure is done by Stripe's script on our own page"}
+ACCEPTED: Any = {
+    "customer_acceptance": {"type": "online", "online": {"ip_address": "203.0.113.9", "user_agent": "contract tests"}}
+}
 KINDS = {"dispute": "needs_response", "inquiry": "warning_needs_response", "return": "lost"}
 
 
-def stripe_event(id: str, *, livemode: bool = False) -> dict[str, Any]:
-    """payment_intent.succeeded as docs.stripe.com/api/events/object shows it, with what matters of the intent."""
-    intent = {"id": "pay_x", "object": "payment_intent", "status": "succeeded", "customer": None}
-    return {
-        "id": id,
-        "object": "event",
-        "api_version": "2026-10-28.endive",
-        "created": int(time.time()),
-        "data": {"object": intent},
-        "livemode": livemode,
-        "pending_webhooks": 1,
-        "request": {"id": None, "idempotency_key": None},
-        "type": "payment_intent.succeeded",
-    }
+class AnyStripe:
+    """`client` is the test's own line to Stripe, beside the adapter's. `timeout_s`: of the adapter, a turn's calls."""
+
+    event_types: Mapping[str, str] = EVENT_TYPES
+
+    def __init__(self, secret_key: str, secrets: list[str], timeout_s: float, url: str) -> None:
+        self._secret_key, self._secrets, self._timeout_s, self._url = secret_key, secrets, timeout_s, url
+        self.client = stripe.StripeClient(secret_key, base_addresses={"api": url}, max_network_retries=2)
+        self.gateway: Gateway = self._adapter(url, timeout_s)
+
+    def _adapter(self, url: str, timeout_s: float, *, secrets: tuple[str, ...] = (), **more: Any) -> StripeGateway:
+        return StripeGateway(self._secret_key, list(secrets) or self._secrets, timeout_s, api_base=url, **more)
+
+    def _token(self, method: str) -> Source:
+        made = self.client.v1.test_helpers.confirmation_tokens.create({"payment_method": method})
+        return Source(made.id)
+
+    def signed(self, body: bytes, at: float, secret: str | None = None) -> Mapping[str, str]:
+        return {"Stripe-Signature": signature(body, [secret or self._secrets[0]], int(at))}
+
+    def event(self, id: str) -> dict[str, Any]:
+        """payment_intent.succeeded as docs.stripe.com/api/events/object shows it, with what matters of the intent."""
+        return {
+            "id": id,
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "created": int(time.time()),
+            "data": {"object": {"id": "pay_x", "object": "payment_intent", "status": "succeeded", "customer": None}},
+            "livemode": False,
+            "pending_webhooks": 1,
+            "request": {"id": None, "idempotency_key": None},
+            "type": "payment_intent.succeeded",
+        }
+
+    def at_dead_address(self) -> Gateway:
+        return self._adapter(f"http://127.0.0.1:{free_port()}", 2.0)
+
+    def at_address(self, url: str) -> Gateway:
+        return self._adapter(url, 1.0)
+
+    def knowing(self, *, secrets: tuple[str, ...] = (), account: str | None = None) -> Gateway:
+        return self._adapter(self._url, self._timeout_s, secrets=secrets, account=account)
 
 
-@dataclass
-class StripeWorld:
-    double: StripeDouble
-    listener: Listener
-    name: str = "stripe"
-    lacks: Mapping[Ability, str] = field(default_factory=lambda: LACKS)
-    event_types: Mapping[str, str] = field(default_factory=lambda: EVENT_TYPES)
+class StripeWorld(AnyStripe):
+    name = "stripe"
+    patience_s = 0.0
+    lacks: Mapping[Ability, str] = NO_STEP_ADDRESS
 
-    def __post_init__(self) -> None:
-        self.gateway: Gateway = self._adapter(self.double.url, 2.0)
-        # The test's own line to Stripe, beside the adapter's.
-        self.client = stripe.StripeClient(self.double.secret_key, base_addresses={"api": self.double.url})
+    def __init__(self, double: StripeDouble, listener: Listener) -> None:
+        super().__init__(double.secret_key, double.post.secrets, 2.0, double.url)
+        self.double, self.listener = double, listener
         self.double.control.reset()
         self.listener.forget()
-
-    def _adapter(self, url: str, timeout_s: float) -> StripeGateway:
-        return StripeGateway(self.double.secret_key, self.double.post.secrets, timeout_s, api_base=url)
 
     def source(self, behaviour: str) -> Source:
         if behaviour == "waits":
             return self._saved_bank_account()
-        method = {**TEST_METHODS, **DOUBLES_METHODS}[behaviour]
-        made = self.client.v1.test_helpers.confirmation_tokens.create({"payment_method": method})
-        return Source(made.id)
+        return self._token({**TEST_METHODS, **DOUBLES_METHODS}[behaviour])
 
     def _saved_bank_account(self) -> Source:
         """A customer's Canadian bank account with a mandate for later debits."""
-        v1 = self.client.v1
-        customer = v1.customers.create({"email": "maya@northwind.example"})
-        made = v1.setup_intents.create(
+        customer = self.client.v1.customers.create({"email": "maya@northwind.example"})
+        made = self.client.v1.setup_intents.create(
             {
                 "customer": customer.id,
                 "allowed_payment_method_types": ["acss_debit"],
                 "payment_method": "pm_acssDebit",
-                "mandate_data": ACCEPTED,  # type: ignore[typeddict-item]
+                "mandate_data": ACCEPTED,
                 "confirm": True,
             }
         )
@@ -146,19 +166,3 @@ class StripeWorld:
     def next_event(self) -> tuple[bytes, Mapping[str, str]]:
         heard = self.listener.next()
         return heard.body, heard.headers
-
-    def signed(self, body: bytes, at: float, secret: str | None = None) -> Mapping[str, str]:
-        return {"Stripe-Signature": signature(body, [secret or self.double.post.secrets[0]], int(at))}
-
-    def event(self, id: str) -> dict[str, Any]:
-        return stripe_event(id)
-
-    def at_dead_address(self) -> Gateway:
-        return self._adapter(f"http://127.0.0.1:{free_port()}", 2.0)
-
-    def at_address(self, url: str) -> Gateway:
-        return self._adapter(url, 1.0)
-
-    def knowing(self, *, secrets: tuple[str, ...] = (), account: str | None = None) -> Gateway:
-        known = list(secrets) or self.double.post.secrets
-        return StripeGateway(self.double.secret_key, known, 2.0, api_base=self.double.url, account=account)

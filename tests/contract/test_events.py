@@ -209,9 +209,9 @@ def test_two_signing_secrets_are_good_while_one_is_rotated(world: World) -> None
     gateway = world.knowing(secrets=("whsec_the_old_one", "whsec_the_new_one"))
     for secret in ("whsec_the_old_one", "whsec_the_new_one"):
         assert gateway.verify_event(body, world.signed(body, now, secret)).object_id == "pay_x"
-    for secret in (None, "whsec_of_nobody"):  # None: the only one that was good before
+    for unknown in (None, "whsec_of_nobody"):  # None: the only one that was good before
         with pytest.raises(EventRefused):
-            gateway.verify_event(body, world.signed(body, now, secret))
+            gateway.verify_event(body, world.signed(body, now, unknown))
 
 
 def test_ten_thousand_mangled_headers_are_refused(world: World) -> None:

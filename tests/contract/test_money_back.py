@@ -8,7 +8,7 @@ from billing.errors import GatewayRejected
 from billing.gateways.base import GatewayDispute
 from billing.money import Money
 from tests.contract.orders import AMOUNT, confirmed, created, key
-from tests.contract.worlds import Ability, World, needs
+from tests.contract.worlds import Ability, World, eventually, needs
 
 PART = Money(10000, "CAD")
 
@@ -83,6 +83,12 @@ def test_a_dispute_is_open_and_then_won_or_lost(world: World, won: bool, status:
     world.close_dispute(id_, won)
     (closed,) = world.gateway.list_disputes(payment.id)
     assert (closed.id, closed.status, closed.amount) == (id_, status, PART)
+
+
+def test_a_charge_that_the_customer_disputes_at_once_is_found(world: World) -> None:
+    payment = confirmed(world, "is disputed")
+    (dispute,) = eventually(world, lambda: world.gateway.list_disputes(payment.id))
+    assert (dispute.payment_id, dispute.status, dispute.amount) == (payment.id, "open", AMOUNT)
 
 
 def test_a_question_of_the_bank_is_no_dispute(world: World) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from billing.gateways.base import ChargeOrder, GatewayEvent, GatewayPayment
 from tests.contract.orders import charged, confirmed, created, now, order
-from tests.contract.worlds import World
+from tests.contract.worlds import World, eventually
 
 MINUTE = timedelta(minutes=1)
 
@@ -80,9 +80,14 @@ def test_a_payment_is_found_by_its_reference_about_the_time_of_its_creation(worl
 
 def test_the_events_of_a_period_are_listed_whether_or_not_they_arrived(world: World) -> None:
     payment = confirmed(world)
-    events = list(world.gateway.list_events(*about_now()))
+    paid = (world.event_types["paid"], payment.id)
+
+    def told() -> list[GatewayEvent]:
+        return list(world.gateway.list_events(*about_now()))
+
+    events = eventually(world, told, lambda events: paid in {(event.type, event.object_id) for event in events})
     ours = [event for event in events if event.object_id == payment.id]
-    assert world.event_types["paid"] in {event.type for event in ours}
+    assert paid in {(event.type, event.object_id) for event in ours}
     assert {event.subject for event in ours} == {"payment"}
     assert len(ids(events)) == len(events)
     assert all(event.created_at is not None and abs(event.created_at - now()) < MINUTE for event in ours)

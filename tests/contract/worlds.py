@@ -6,10 +6,11 @@ to do here, the world declares in `lacks` with the reason; nothing else is left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
@@ -28,7 +29,6 @@ class Ability(StrEnum):
     MODES = "test and live events are told apart"
     NETWORK_UPDATES = "card networks tell of new expiry dates"
     ACCOUNTS = "one key serves several accounts"
-    RECONFIRMABLE = "a declined payment can be confirmed again"
     SEVERAL_SECRETS = "two signing secrets are valid while one is rotated"
     STEPS = "a test does the bank's step in the customer's place"
     STEP_ADDRESS = "a bank step has an address of the gateway's"
@@ -41,6 +41,17 @@ def needs(world: World, *abilities: Ability) -> None:
             pytest.skip(f"{world.name}: {world.lacks[ability]}")
 
 
+T = TypeVar("T")
+
+
+def eventually(world: World, look: Callable[[], T], arrived: Callable[[T], object] = bool) -> T:
+    """What `look` sees once it has arrived, or at the end of the world's patience."""
+    deadline = time.monotonic() + world.patience_s
+    while not arrived(seen := look()) and time.monotonic() < deadline:
+        time.sleep(1.0)
+    return seen
+
+
 @dataclass(frozen=True)
 class Source:
     """What an order is charged to: a token of the gateway's fields, or a method that a customer has saved."""
@@ -50,8 +61,8 @@ class Source:
     mandate: str | None = None
 
 
-# What a source may do, in the words of the suite: succeeds, declines, challenges, waits, "refund waits", "is disputed",
-# and the troubles of a line.
+# What a source may do, in the words of the suite: succeeds, declines (insufficient_funds), challenges, waits,
+# "refund waits", "is disputed", and the troubles of a line:
 LOST_AFTER_CHARGING = [f"charges then {what}" for what in ("hangs", "fails", "garbles", "resets")]
 DISCONNECTS = "resets"  # before anything was charged
 
@@ -59,6 +70,7 @@ DISCONNECTS = "resets"  # before anything was charged
 class World(Protocol):
     name: str
     gateway: Gateway
+    patience_s: float  # how long its lists and events may lag behind what has happened
     lacks: Mapping[Ability, str]
     event_types: Mapping[str, str]  # paid, refunded, disputed, attached, updated → the gateway's own names
 
