@@ -82,3 +82,13 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def sessions(engine: Engine) -> SessionFactory:
     return make_session_factory(engine)
+
+
+# Packages whose tests share stacks of processes stay with one worker; everything else is handed out file by file.
+TOGETHER = frozenset(("bot", "browser", "contract", "conversations", "load", "remit", "sandbox"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(str(folder if folder.name in TOGETHER else item.path)))
