@@ -17,6 +17,7 @@ import assistant.models  # noqa: F401 fills the metadata, so that its tables are
 from billing.config import Settings
 from billing.context import Context
 from billing.database import Base
+from billing.errors import GatewayError
 from billing.imports import import_file
 from billing.methods import sync_methods
 from billing.models import Account
@@ -25,6 +26,7 @@ from remit.errors import DemoRefused
 from remit.folders import ROOT
 
 DEMO_FILE = ROOT / "sandbox" / "demo" / "northwind.json"
+METHODS_FILE = DEMO_FILE.with_name("methods.json")
 SANDBOX_PATIENCE_S = 30
 TRIES = 5
 
@@ -47,6 +49,8 @@ def reset_demo(settings: Settings, file: Path = DEMO_FILE) -> None:
         _again_after_deadlock(lambda: _wipe_and_import(connection, file, today))
     _reset_bank(settings)
     with books_and_gateway(settings) as context:
+        if settings.stripe_secret_key:
+            _save_cards_at_stripe(context)
         _take_methods_over(context)
 
 
@@ -94,6 +98,19 @@ def _reset_bank(settings: Settings) -> None:
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise DemoRefused(f"the accounts are reset, but the sandbox bank did not follow ({error}); try again") from None
+
+
+def _save_cards_at_stripe(context: Context) -> None:
+    import stripe  # noqa: PLC0415  (only where it takes the money)
+
+    from billing.gateways.stripe import StripeGateway  # noqa: PLC0415
+    from remit.stripe_demo import save_test_cards  # noqa: PLC0415
+
+    if isinstance(context.gateway, StripeGateway):
+        try:
+            save_test_cards(context, context.gateway, METHODS_FILE)
+        except (stripe.StripeError, GatewayError) as error:
+            raise DemoRefused(f"the accounts are reset, but not their cards at Stripe: {error}") from None
 
 
 def _take_methods_over(context: Context) -> None:

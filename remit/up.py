@@ -159,11 +159,17 @@ def _announce(plan: Plan, steps: Steps, *, demo: bool) -> None:
         say(f"Remit runs at {plan.address}. Ctrl-C stops it.")
         return
     say(f"\n[bold]Remit runs at {plan.address}/demo/[/bold]\n")
-    say("Three things to try:")
+    stripe = "STRIPE_SECRET_KEY" in plan.service
+    say("Money moves through Stripe, in test mode. Three things to try:" if stripe else "Three things to try:")
     say("  1. On that page, say “pay my bill”; the receipt lands in the mailbox beside the chat.")
     say("  2. In another terminal:")
     say('     make chat AS=maya@northwind.example SAY="pay my bill|yes all of it|the visa ending 4242|yes"')
-    say("  3. As Chloé, pay by bank debit; it stays pending until you approve it on the page.")
+    if stripe:
+        say("  3. As Noah, pay with a new card: 4242 4242 4242 4242, or 4000 0027 6000 3184 for a step at the bank.")
+        say(f"\nEvents: stripe listen --forward-to {plan.service['PUBLIC_URL']}/webhooks/stripe")
+        say("Is all of it right? .venv/bin/remit stripe check")
+    else:
+        say("  3. As Chloé, pay by bank debit; it stays pending until you approve it on the page.")
     say("\nCtrl-C stops everything.")
 
 

@@ -3,7 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from billing.config import Settings
+from billing.context import make_gateway
 from remit.plan import make_plan
 
 GIVEN = {"PATH": "/usr/bin", "HOME": "/home/x", "SSH_AUTH_SOCK": "/tmp/agent", "AWS_SECRET_ACCESS_KEY": "not-for-us"}
@@ -21,6 +24,44 @@ def test_the_bot_sees_neither_the_books_nor_any_gateway(tmp_path: Path) -> None:
         assert name not in bot
     for name in ("REMIT_DB_PASSWORD", "POSTGRES_PASSWORD", "SANDBOX_SECRET_KEY", "PORTAL_SIGNING_SECRET"):
         assert plan.secrets[name] not in "".join(bot.values())
+
+
+STRIPE = {
+    "STRIPE_SECRET_KEY": "sk_test_1234",
+    "STRIPE_PUBLISHABLE_KEY": "pk_test_1234",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1234",
+    "STRIPE_API_BASE": "http://127.0.0.1:12111",
+    "STRIPE_BANK_DEBITS": "acss_debit",
+}
+
+
+def test_stripes_settings_reach_those_who_talk_to_it_and_nobody_else(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | STRIPE, tmp_path, demo=True, port=9000)
+    for name in ("edge", "actions", "worker"):
+        assert plan.environments[name].items() >= STRIPE.items()
+    for name in ("bot", "sandbox", "postgres"):
+        assert not [value for value in STRIPE.values() if value in "".join(plan.environments[name].values())]
+    assert not set(STRIPE) & set(plan.supervisor)
+
+
+def test_with_test_keys_the_demo_keeps_its_mailbox_and_page(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | STRIPE, tmp_path, demo=True, port=9000)
+    assert plan.sandbox and "sandbox" in plan.processes
+    assert plan.service["SMTP_URL"] == "smtp://127.0.0.1:9004"
+    assert make_gateway(Settings(**{n.lower(): v for n, v in plan.service.items()})).name == "stripe"
+
+
+def test_live_keys_are_refused_where_the_sandbox_is_on(tmp_path: Path) -> None:
+    live = {name: value.replace("_test_", "_live_") for name, value in STRIPE.items()}
+    plan = make_plan(GIVEN | live, tmp_path, demo=True, port=9000)
+    with pytest.raises(ValidationError, match="SANDBOX_ENABLED must be off where real money moves"):
+        Settings(**{n.lower(): v for n, v in plan.service.items()})
+
+
+def test_with_stripe_alone_no_sandbox_is_started(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | SERVER | STRIPE, tmp_path, demo=False, port=8000)
+    assert "sandbox" not in plan.processes and plan.service["SANDBOX_ENABLED"] == "false"
+    assert not [name for name in plan.service if name.startswith("SANDBOX_") and name != "SANDBOX_ENABLED"]
 
 
 def test_the_sandbox_sees_its_own_schema_only(tmp_path: Path) -> None:
