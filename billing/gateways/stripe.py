@@ -278,6 +278,12 @@ class StripeGateway:
         first = lambda: list_({"created": created, "types": types, "limit": PAGE_SIZE}, AGAIN)  # noqa: E731
         return self._calls.pages("list events", first, read_event)
 
+    def read_dispute(self, payload: Mapping[str, Any]) -> GatewayDispute | None:
+        try:
+            return reading.dispute(payload["data"]["object"])
+        except reading.UNREADABLE:
+            return None
+
     def verify_event(self, body: bytes, headers: Mapping[str, str]) -> GatewayEvent:
         return self._events.verified(body, headers, self._now())
 

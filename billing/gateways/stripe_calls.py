@@ -13,8 +13,6 @@ from billing.gateways.stripe_http import StripeWire, within_the_present
 
 API_VERSION = "2026-10-28.endive"  # the one of stripe-python 16.1; a newer library is a change to look at
 AGAIN: stripe.RequestOptions = {"max_network_retries": 1}  # for what changes nothing, or has a key that never changes
-# Stripe's library on what is no answer of Stripe's, and our reading of what is not as documented.
-_ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
 LONGEST_MESSAGE = 300  # characters of what Stripe says, for the attempt's record
 _BAD_REQUEST, _PAYMENT_REQUIRED, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 400, 402, 409, 429, 500
 T = TypeVar("T")
@@ -93,12 +91,12 @@ class StripeCalls:
                     meaning = _meaning(error, told, lost=call.lost, may_be_declined=may_be_declined)
                     # A body that is no error of Stripe's stands in the library's message: it might be anything.
                     raise meaning from (error if told else None)
-            except _ODD as error:
+            except reading.UNREADABLE as error:
                 raise _Lost(f"unreadable, {type(error).__name__}") from error
             try:
                 intent = told["payment_intent"]
                 return read({**intent, "last_payment_error": intent.get("last_payment_error") or told})
-            except _ODD as error:
+            except reading.UNREADABLE as error:
                 raise _Lost(f"a decline of nothing, {type(error).__name__}") from error
 
 
@@ -117,7 +115,7 @@ def _meaning(
     if status == _PAYMENT_REQUIRED and may_be_declined:
         return _Lost(f"a decline without its payment: {what}")
     code = told.get("code") or told.get("type")
-    return GatewayRejected(what, str(code) if code else None)
+    return GatewayRejected(what, str(code) if code else None, status)
 
 
 def _error_of(error: stripe.StripeError) -> dict[str, Any]:

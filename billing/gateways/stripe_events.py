@@ -13,7 +13,7 @@ from typing import Any
 from billing.errors import EventRefused
 from billing.gateways.base import EventSubject, GatewayEvent
 from billing.gateways.signed import check_signature, strict_json
-from billing.gateways.stripe_reading import id_of, moment
+from billing.gateways.stripe_reading import UNREADABLE, id_of, moment
 
 SIGNATURE_HEADER = "stripe-signature"
 # What our webhook endpoint must be subscribed to; `remit stripe check` compares. Stripe lists by at most 20 types.
@@ -52,7 +52,6 @@ _SUBJECTS: tuple[tuple[str, EventSubject], ...] = (
 )
 DEEPEST = 100  # levels; Stripe's own have about ten, and the database driver ends at a thousand
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,255}")
-_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, RecursionError)
 
 
 class EventReader:
@@ -74,7 +73,7 @@ class EventReader:
             told = strict_json(body)
             event = read_event(told)
             mode, account = told["livemode"], told.get("account")
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise EventRefused(f"not an event: {type(error).__name__}") from None
         if mode is not self._live:
             raise EventRefused("an event of the other mode")
@@ -84,7 +83,7 @@ class EventReader:
 
 
 def read_event(told: Any) -> GatewayEvent:
-    """What the event is about. Raises _UNREADABLE's for what is none."""
+    """What the event is about. Raises one of UNREADABLE for what is none."""
     if told["object"] != "event":  # thin events (v2.core.event) are another protocol
         raise ValueError("not a snapshot event")
     id_, type_ = _name(told["id"]), _name(told["type"])

@@ -1,7 +1,7 @@
 """What Stripe's objects say, in our words. Pure: plain dicts in, ours out.
 
-Anything that is not as documented raises LookupError, TypeError, ValueError or AttributeError, and the adapter makes
-"not known" of it, never a decline. Sources: docs.stripe.com/api, one page an object.
+Anything that is not as documented raises one of UNREADABLE, and the adapter makes "not known" of it, never a decline.
+Sources: docs.stripe.com/api, one page an object.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from billing.gateways.base import (
 )
 from billing.money import Money
 
+# What reading something else than was agreed on can raise; OSError and OverflowError are those of odd times.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
 REFERENCE = "payment_reference"  # our name for the payment, in the intent's metadata
 CONFIRMED_BY = "confirmed_by"  # "page": Stripe's script confirms, not our server
 PAGE = "page"
