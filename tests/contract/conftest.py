@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,15 @@ A_SUITE = 100  # tests of one world; fewer are a part of it, chosen by hand
 
 
 worlds_made: list[str] = []
+checked: list[dict[str, Any]] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for told in checked:
+        terminalreporter.write_line(
+            f"Stripe's double: {told['requests']} requests, {told['answers']} answers and {told['events']} events held"
+            f" against Stripe's description: {len(told['deviations'])} deviations"
+        )
 
 
 @pytest.fixture(scope="package")
@@ -40,12 +50,11 @@ def bank(
 @pytest.fixture(scope="package")
 def stripe_double() -> Iterator[tuple[StripeDouble, Listener]]:
     """Fails the run when one request or answer was not as Stripe describes it, or a whole suite was not looked at."""
-    with Listener() as listener:
-        with running_double(webhook_url=f"{listener.url}/webhooks/stripe") as double:
-            yield double, listener
-        checked = double.checks.summary()
+    with Listener() as listener, running_double(webhook_url=f"{listener.url}/webhooks/stripe") as double:
+        yield double, listener
+        checked.append(double.checks.summary())
     if worlds_made.count(StripeWorld.name) > A_SUITE:
-        assert min(checked[what] for what in ("requests", "answers", "events")) > 0, checked
+        assert min(checked[-1][what] for what in ("requests", "answers", "events")) > 0, checked
 
 
 def _sandbox(request: pytest.FixtureRequest) -> World:

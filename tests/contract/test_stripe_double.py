@@ -302,6 +302,13 @@ def test_events_repeat_get_lost_and_change_their_order(listening: tuple[StripeDo
     assert next_name(listener) == "Ben"
 
 
+def test_events_of_a_connected_account_name_it() -> None:
+    with Listener() as listener, running_double(webhook_url=listener.url, account="acct_ours") as double:
+        assert post(double, "/v1/customers", "name=Ana", Stripe_Account="acct_ours").status_code == 200
+        assert json.loads(listener.next().body)["account"] == "acct_ours"
+        assert post(double, "/v1/customers", "name=Ana").status_code == 403
+
+
 def test_an_event_that_is_not_taken_comes_again(listening: tuple[StripeDouble, Listener]) -> None:
     double, listener = listening
     listener.answers.put(500)

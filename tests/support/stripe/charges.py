@@ -24,7 +24,6 @@ def make_charge(store: Store, intent: Object, method: Object, status: str, manda
         amount=intent["amount"],
         amount_captured=intent["amount"] if status != "failed" else 0,
         amount_refunded=0,
-        balance_transaction=store.new_id("txn") if paid else None,
         billing_details=method["billing_details"],
         calculated_statement_descriptor="NORTHWIND TELECOM",
         captured=status != "failed",

@@ -75,9 +75,12 @@ def charge_now(store: Store, intent: Object, method: Object, mandate: str | None
 
 
 def _succeed(store: Store, intent: Object, charge: Object) -> None:
+    """Captured at once; its balance transaction follows (capture_method automatic_async, the default since 2024)."""
     intent |= {"status": "succeeded", "latest_charge": charge["id"], "amount_received": intent["amount"]}
     store.tell("charge.succeeded", charge)
     store.tell("payment_intent.succeeded", intent)
+    charge["balance_transaction"] = store.new_id("txn")
+    store.tell("charge.updated", charge, {"balance_transaction": None})
 
 
 def _keep(store: Store, intent: Object, method: Object) -> None:
@@ -126,7 +129,7 @@ def decide(store: Store, intent_id: str, *, approve: bool) -> Object:
         raise invalid(f"There is nothing to decide: the status is {intent['status']}.", UNEXPECTED_STATE)
     charge, method = store.get("charge", intent["latest_charge"]), store.get("payment_method", intent["payment_method"])
     if approve:
-        charge |= {"status": "succeeded", "balance_transaction": store.new_id("txn")}
+        charge["status"] = "succeeded"
         _succeed(store, intent, charge)
         return intent
     message = "The customer's account has insufficient funds to cover this payment."

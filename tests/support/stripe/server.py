@@ -48,7 +48,7 @@ class StripeDouble:
         self.secret_key, self.publishable_key, self.account = secret_key, publishable_key, account
         self.hang_s = hang_s
         self.checks, self.keys, self.post = Checks(), Keys(), Post(webhook_url, list(webhook_secrets))
-        self.store = Store(on_event=self._event_made)
+        self.store = Store(on_event=self._event_made, account=account)
         self.control = Control(self.store, self.post, self.checks)
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.double = self

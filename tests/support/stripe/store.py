@@ -51,6 +51,7 @@ class Store:
     spent: set[str] = field(default_factory=set)  # payment methods charged without a customer: good once
     on_event: Callable[[Object], None] = lambda event: None
     api_version: str = "2026-10-28.endive"
+    account: str | None = None  # the connected account that everything happens in, which its events then name
     search_lag_s: float = 60.0  # a search knows nothing younger ("up to 1 minute", docs.stripe.com/search)
     request: Object = field(default_factory=lambda: {"id": None, "idempotency_key": None})  # of the present request
     clock: Callable[[], float] = time.time
@@ -93,6 +94,8 @@ class Store:
             pending_webhooks=1,
             request=dict(self.request),
         )
+        if self.account is not None:
+            event["account"] = self.account
         self.on_event(event)
         return event
 
