@@ -103,11 +103,17 @@ class StripeGateway:
             found = self._customer_by_email(account_number, email) or self._customer_by_number(account_number)
             if found is None:
                 found = self._create_customer(account_number)
-            id_ = reading.text(found["id"])
             if (found.get("name"), found.get("email")) != (name, email):
-                update = self._v1.customers.update
-                self._calls.change("update customer", lambda: update(id_, {"name": name, "email": email}), dict)
-            return id_
+                self._name_customer(reading.text(found["id"]), name, email)
+            return reading.text(found["id"])
+
+    def _name_customer(self, id_: str, name: str, email: str) -> None:
+        """So that people find it at Stripe, and we by its email. An email that Stripe does not take stops nobody."""
+        update = self._v1.customers.update
+        try:
+            self._calls.change("update customer", lambda: update(id_, {"name": name, "email": email}), dict)
+        except GatewayError as error:
+            log.warning("customer %s keeps its name and email: %s", id_, error)
 
     def _customer_by_email(self, account_number: str, email: str) -> Mapping[str, Any] | None:
         if not email:

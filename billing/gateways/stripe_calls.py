@@ -26,7 +26,7 @@ class StripeCalls:
     """`timeout_s`: one verb's time unless it says otherwise (`within`)."""
 
     def __init__(self, secret_key: str, timeout_s: float, api_base: str, account: str | None) -> None:
-        self._timeout_s, self._wire = timeout_s, StripeWire(api_base)
+        self._timeout_s, self._wire = timeout_s, StripeWire(api_base, timeout_s)
         self.client = stripe.StripeClient(
             secret_key,
             stripe_account=account,

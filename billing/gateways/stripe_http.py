@@ -63,12 +63,15 @@ class _NoConnection(stripe.APIConnectionError):
 
 
 class StripeWire(stripe.HTTPClient):
-    """Requests of the present `within`. What stripe-python repeats (same key) it repeats only while there is time."""
+    """Requests of the present `within`; one outside any has the usual time for itself. What stripe-python repeats (same
+    key) it repeats only while there is time.
+    """
 
     name = "httpx"
 
-    def __init__(self, api_base: str) -> None:
+    def __init__(self, api_base: str, usual_timeout_s: float) -> None:
         super().__init__()
+        self._usual_timeout_s = usual_timeout_s
         # A proxy named in the environment is for the world outside, not for a stand-in on this machine.
         self._wire = Wire(trust_env=not _is_loopback(urlsplit(api_base).hostname or ""))
 
@@ -78,7 +81,7 @@ class StripeWire(stripe.HTTPClient):
     def request(  # type: ignore[override]  # the base class promises text and takes bytes, as its own clients give
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: str | bytes | None = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        call = _call.get()
+        call = _call.get(None) or Call(time.monotonic() + self._usual_timeout_s)
         content = post_data.encode() if isinstance(post_data, str) else post_data
         try:
             if call.left_s <= 0:
@@ -95,10 +98,11 @@ class StripeWire(stripe.HTTPClient):
         self, response: Any, api_connection_error: Any, num_retries: int, max_network_retries: Any
     ) -> bool:
         wanted = super()._should_retry(response, api_connection_error, num_retries, max_network_retries)
-        if not wanted or _call.get().left_s < self.INITIAL_DELAY + SHORTEST_TRY_S:
+        call = _call.get(None)
+        if not wanted or call is None or call.left_s < self.INITIAL_DELAY + SHORTEST_TRY_S:
             return False
         if response is not None:  # 5xx or 409: it arrived, and what became of it is not said
-            _call.get().lost = True
+            call.lost = True
         return True
 
 

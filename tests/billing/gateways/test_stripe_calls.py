@@ -249,6 +249,23 @@ def test_a_customer_is_found_or_made_where_the_search_fails(search: bytes) -> No
     assert asked(server)[-1] == "POST /v1/customers"
 
 
+@pytest.mark.parametrize("refusal", [FAILED, b"", reply(400, {"error": {"code": "email_invalid", "message": "x"}})])
+def test_a_customer_whose_email_stripe_does_not_take_is_the_customer_all_the_same(refusal: bytes) -> None:
+    listed = a_page("/v1/customers", a_customer(name="May"))
+    with stripe_that_says(listed, refusal) as (gateway, server):
+        assert gateway.ensure_customer("777", "Maya", "m@x.example") == "cus_1"
+    assert asked(server)[-1] == "POST /v1/customers/cus_1"
+
+
+def test_the_librarys_client_can_be_asked_beside_the_verbs() -> None:
+    with stripe_that_says(reply(200, {"object": "account", "id": "acct_1"}, "X-Theirs: 2")) as (gateway, _):
+        account = gateway.client.v1.accounts.retrieve_current()
+    assert account.last_response is not None and account.last_response.headers["x-theirs"] == "2"
+    with stripe_that_says(b"") as (gateway, server), pytest.raises(stripe.APIConnectionError):
+        gateway.client.v1.accounts.retrieve_current(options={"max_network_retries": 1})
+    assert len(server.asked) == 1
+
+
 def test_two_creates_of_a_customer_have_one_key_and_the_same_parameters_whatever_the_email() -> None:
     none, found = a_page("/v1/customers"), {"object": "search_result", "data": [], "has_more": False}
     keys = set()
