@@ -321,10 +321,10 @@ def _create(context: Context, payment_id: int, new_method: NewMethod | None) -> 
 
 
 def _order(session: Session, payment: Payment, attempt: Attempt, new_method: NewMethod | None) -> ChargeOrder:
+    method = session.get(PaymentMethod, payment.method_id) if new_method is None else None
     if new_method is not None:
         details = new_method.details
     else:
-        method = session.get(PaymentMethod, payment.method_id)
         details = BillingDetails(payment.billing_email or "", method.billing_address if method else {})
     return ChargeOrder(
         amount=payment.amount,
@@ -333,6 +333,7 @@ def _order(session: Session, payment: Payment, attempt: Attempt, new_method: New
         payment_reference=payment.reference,
         details=details,
         save=attempt.save_method,
+        mandate=method.mandate_reference if method is not None else None,
         description=f"Bill payment {payment.reference}",
     )
 

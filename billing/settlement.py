@@ -76,7 +76,7 @@ def settle_payment(
     attempt.answer = seen.status if seen.decline_code is None else f"{seen.status}: {seen.decline_code}"
     attempt.gateway_object_id = attempt.gateway_object_id or seen.id
     payment.decline_code, payment.action_url = seen.decline_code, seen.action_url
-    if seen.method is not None and payment.method_id is None:
+    if seen.method is not None:
         payment.method_id = _remember_method(session, payment, seen.method, attempt)
     if payment.state in OPEN_STATES:
         payment.next_check_at = now + _first_check(settings, payment, seen)
@@ -127,15 +127,23 @@ def _book_capture(
 
 
 def _remember_method(session: Session, payment: Payment, info: MethodInfo, attempt: Attempt) -> int:
-    """The card of the secure page, so that receipts can name it; offered again only if it was to be saved and paid."""
+    """The card of the secure page, so that receipts can name it; offered again only if it was to be saved and paid.
+
+    One that is known already is told what came later: that it paid after a step at the bank, or its mandate.
+    """
     known = session.scalars(
         select(PaymentMethod).where(
             PaymentMethod.gateway == payment.gateway, PaymentMethod.gateway_reference == info.reference
         )
     ).one_or_none()
+    keep = attempt.save_method and payment.state in (SUCCEEDED, PROCESSING)
+    if known is not None:
+        known.mandate_reference = info.mandate or known.mandate_reference
+        known.state = "active" if keep and known.state == "single_use" else known.state
+    if payment.method_id is not None:
+        return payment.method_id
     if known is not None:
         return known.id
-    keep = attempt.save_method and payment.state in (SUCCEEDED, PROCESSING)
     method = PaymentMethod(
         account_id=payment.account_id,
         gateway=payment.gateway,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from assistant.models import ChatSession
 from billing.context import Context
 from billing.models import Account, Consent, Payment, PaymentMethod
 from billing.quotes import last_delivered, open_quote, void_open_quote
@@ -47,6 +48,17 @@ def test_the_quotes_button_pays_and_its_words_are_the_consent(people: People, ma
     assert consent.answered == "Pay $452.10 now"
 
 
+def test_the_consent_names_the_address_that_opened_the_conversation(
+    people: People, maya: Account, context: Context
+) -> None:
+    bot = at_quote(people, maya)
+    with context.sessions.begin() as session:
+        session.get_one(ChatSession, bot.sender).address = "203.0.113.7"
+    bot.say("yes", "affirm")
+    with context.sessions() as session:
+        assert session.scalars(select(Consent.address).where(Consent.account_id == maya.id)).one() == "203.0.113.7"
+
+
 def test_a_yes_that_repeats_the_quoted_amount_is_a_yes(people: People, maya: Account) -> None:
     assert "was paid" in at_quote(people, maya).say("yes, pay 452.10", "affirm").text
 
@@ -68,6 +80,22 @@ def test_without_a_clear_yes_to_that_amount_nothing_is_paid(
 
 def test_the_yes_costs_two_calls(people: People, maya: Account) -> None:
     assert at_quote(people, maya).say("yes", "affirm").calls == ["validate_payment_form", "action_pay"]
+
+
+def test_too_many_tries_are_not_worded_as_a_decline_and_say_when_and_who(
+    people: People, maya: Account, gateway: FakeGateway, tokens: dict[str, str], context: Context
+) -> None:
+    gateway.behaviours[tokens["4242"]] = "declined"
+    for _ in range(5):
+        assert at_quote(people, maya, "pay 10 with visa 4242").say("yes", "affirm").card["state"] == "declined"
+    asked = gateway.count("confirm_payment")
+    bot = at_quote(people, maya, "pay 10 with visa 4242")
+    refused = bot.say("yes", "affirm")
+    assert "too many tries" in refused.text and "Nothing was charged" in refused.text
+    assert "declined" not in refused.text and "m.," in refused.text.replace("\u00a0", " ")
+    assert list(refused.buttons) == ["Talk to a person"]
+    assert bot.loop is None
+    assert gateway.count("confirm_payment") == asked
 
 
 def test_after_an_outcome_a_new_session_begins_and_repeat_still_works(people: People, maya: Account) -> None:

@@ -17,7 +17,7 @@ from billing.closing import try_to_close
 from billing.context import Context
 from billing.database import SessionFactory
 from billing.errors import PaymentUnderWay, QuoteExpired, QuoteNotOpen, QuoteOutdated
-from billing.gateways.base import BANK_DEBIT_ON_PAGE, BillingDetails, ChargeOrder, GatewayStatus
+from billing.gateways.base import BANK_DEBIT_ON_PAGE, BillingDetails, ChargeOrder, GatewayStatus, MethodInfo
 from billing.models import (
     Account,
     Allocation,
@@ -43,6 +43,7 @@ from tests.billing.builders import (
     a_consent,
     a_context,
     a_credit,
+    a_method,
     a_quote,
     a_user,
     an_account,
@@ -821,6 +822,31 @@ def test_a_card_from_the_secure_page_is_kept_only_if_asked(
         method = session.get_one(PaymentMethod, payment.method_id)
     assert method.state == kept
     assert method.billing_email == "new@northwind.example"
+
+
+def test_a_card_that_pays_after_a_step_at_the_bank_is_kept_if_asked(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    gateway.behaviours["tok_1"] = "requires_action"
+    new = NewMethod("tok_1", BillingDetails("new@northwind.example"), save=True)
+    payment = pay(context, account, "50.00", new_method=new, channel="page")
+    with context.sessions() as session:
+        assert session.get_one(PaymentMethod, payment.method_id).state == "single_use"
+    gateway.decide("pay_1", "succeeded")
+    deliver(context, gateway)
+    with context.sessions() as session:
+        assert session.get_one(PaymentMethod, payment.method_id).state == "active"
+
+
+def test_the_mandate_of_a_bank_account_is_kept_when_it_comes_and_sent_with_the_next_debit(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    with context.sessions.begin() as session:
+        method = a_method(session, account, kind="bank_debit", reference="ba_1")
+    gateway.methods["ba_1"] = MethodInfo("ba_1", "bank_debit", "bank", "6789", mandate="mandate_1")
+    for _ in range(2):
+        assert pay(context, account, "50.00", method=method).state == "succeeded"
+    assert [order.mandate for order in gateway.orders.values()] == [None, "mandate_1"]
 
 
 def test_a_declined_card_is_not_kept_even_if_asked(context: Context, account: Account, gateway: FakeGateway) -> None:

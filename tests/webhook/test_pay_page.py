@@ -55,6 +55,26 @@ def paid(client: FlaskClient, token: str, amount: str = "352.10", **more: Any) -
     return answer_of(press_pay(client, token, quoted(client, token, amount)["quote"]["id"], **more))
 
 
+def test_too_many_tries_are_told_as_such_counted_and_leave_the_page_good(
+    client: FlaskClient, make_link: MakeLink, gateway: FakeGateway, sessions: SessionFactory
+) -> None:
+    for n in range(5):
+        gateway.behaviours[f"tok_{n}"] = "declined"
+        assert paid(client, make_link(), "1.00", card=f"tok_{n}")["state"] == "declined"
+    calls, token = len(gateway.calls), make_link()
+    for _ in range(2):
+        response = press_pay(client, token, quoted(client, token, "1.00")["quote"]["id"], card="tok_6")
+        assert error_of(response) == (429, "too_many_tries")
+        assert 0 < int(response.headers["Retry-After"]) <= 3660
+        message = response.get_json()["error"]["message"]
+        assert "Nothing was charged" in message and "declined" not in message and ".m." in message
+    assert len(gateway.calls) == calls
+    metrics = client.get("/metrics").get_data(as_text=True)
+    assert 'remit_tries_refused_total{channel="page",limit="account"} 2.0' in metrics
+    with sessions() as session:
+        assert session.scalars(select(Consent.address).distinct()).all() == ["127.0.0.1"]
+
+
 # --------------------------------------------------------------------------------------------------------- shows
 
 

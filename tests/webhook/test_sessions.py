@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
@@ -21,6 +22,17 @@ def test_portal_token_opens_a_session(client: FlaskClient, portal_token: Callabl
     assert body["messages"][0]["text"].startswith("Hello")
     assert body["state"] == {"quote": None, "payment": None}
     assert "sender" not in body
+
+
+@pytest.mark.parametrize(("proxies", "kept"), [(0, "127.0.0.1"), (1, "203.0.113.7")])
+def test_session_keeps_the_address_that_opened_it_and_believes_only_its_own_proxies(
+    make_app: Callable[..., Flask], portal_token: Callable[..., str], sessions: SessionFactory, proxies: int, kept: str
+) -> None:
+    client = make_app(trusted_proxies=proxies).test_client()
+    headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+    assert client.post("/api/chat/sessions", json={"token": portal_token()}, headers=headers).status_code == 201
+    with sessions() as session:
+        assert session.scalars(select(ChatSession.address)).one() == kept
 
 
 def test_portal_token_works_once(client: FlaskClient, portal_token: Callable[..., str]) -> None:
