@@ -102,14 +102,14 @@ class TestStack:
 
 
 @contextlib.contextmanager
-def running_stack(settings: Mapping[str, str]) -> Iterator[TestStack]:
+def running_stack(settings: Mapping[str, str], *, port: int | None = None, demo: bool = True) -> Iterator[TestStack]:
     """`remit up --demo` with these settings besides the usual ones, stopped and swept away afterwards."""
-    var, port = Path(tempfile.mkdtemp(prefix="remit-stack-")), free_block()
+    var, port = Path(tempfile.mkdtemp(prefix="remit-stack-")), port or free_block()
     ours = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH"}
     environment = {name: value for name, value in os.environ.items() if name in ours}
     with (var / "up.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "remit", "up", "--demo", "--tied", "--port", str(port)],
+            [sys.executable, "-m", "remit", "up", *(["--demo"] if demo else []), "--tied", "--port", str(port)],
             env=environment | {"REMIT_VAR": str(var), "CI": "true"} | dict(settings),
             stdout=log,
             stderr=subprocess.STDOUT,
