@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing import audit, dispute_books, notices, outbox
+from billing import audit, dispute_books, notices, outbox, refunds
 from billing import operator_queue as queue
 from billing.context import Context
 from billing.dispute_books import LOST, OPEN, WON
@@ -44,7 +44,8 @@ Standing = tuple[int, str, int, datetime | None]  # id, state, minor units, deci
 def refresh_disputes(context: Context, payment_id: int) -> None:
     """Settles what the gateway says of every dispute of the payment. No transaction is open while it is asked.
 
-    An answer is taken over only if nobody settled a newer one while it was on its way. Raises GatewayError.
+    An answer is taken over only if nobody settled a newer one while it was on its way; refunds that were made before
+    a dispute are booked before it, or the same money would seem to have gone twice. Raises GatewayError.
     """
     with context.sessions() as session:
         payment, gateway_id = get_payment(session, payment_id), latest_attempt(session, payment_id).gateway_object_id
@@ -54,6 +55,7 @@ def refresh_disputes(context: Context, payment_id: int) -> None:
         with context.sessions() as session:
             known = _standing(session, payment_id)
         seen = _look(context, payment.gateway, gateway_id)
+        refunds.refresh_refunds(context, payment_id)
         if _take_over(context, payment_id, seen, known):
             return
     raise GatewayUnreachable(f"others go on settling the disputes of {gateway_id}")

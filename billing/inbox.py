@@ -149,9 +149,9 @@ def _handle_payment(context: Context, event: EventReceived, seen: GatewayPayment
         )
         if not hint:
             row.handled_at, row.outcome = now, "settled"
-    if hint:
-        refunds.refresh_refunds(context, payment_id)  # what was given back cannot be lost as well: it is booked first
-    if event.subject == "dispute":
+    if event.subject == "refund":
+        refunds.refresh_refunds(context, payment_id)
+    elif event.subject == "dispute":
         disputes.refresh_disputes(context, payment_id)
     if hint:
         _finish(context, event, "settled")

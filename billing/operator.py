@@ -17,7 +17,6 @@ from billing.gateways.base import GatewayPayment
 from billing.models import Attempt, Audit, Consent, Dispute, EventReceived, OperatorItem, Payment, Quote, Refund
 from billing.payment_records import get_payment, latest_attempt, lock_payment
 from billing.payment_states import OPEN_STATES
-from billing.refunds import refresh_refunds
 from billing.settlement import settle_payment
 
 # `retrieve` asks the gateway again and settles what it says; `succeeded` and `declined` are the operator's own word
@@ -90,8 +89,7 @@ def resolve_item(context: Context, item_id: int, *, operator: str, decision: Dec
         seen = _settled_by(context, item_id, payment, gateway_id, decision)
     item = _close(context, item_id, payment, seen, operator=operator, decision=decision, note=note)
     if decision == "retrieve" and payment is not None:  # after the payment itself, which may only now be captured
-        refresh_refunds(context, payment.id)
-        refresh_disputes(context, payment.id)
+        refresh_disputes(context, payment.id)  # its refunds as well
     return item
 
 
