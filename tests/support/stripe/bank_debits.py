@@ -8,6 +8,9 @@ from tests.support.stripe.mandates import find_mandate, mandate_for
 from tests.support.stripe.outcomes import charge_now
 from tests.support.stripe.store import Store
 
+DAY_S = 86_400
+DESCRIPTOR_CODE, AMOUNTS = "SM11AA", [32, 45]
+
 
 def confirm_debit_on_page(
     store: Store, intent_id: str, method: Object, mandate_data: Object, *, microdeposits: bool
@@ -22,28 +25,32 @@ def confirm_debit_on_page(
     intent |= {"payment_method": method["id"], "last_payment_error": None}
     if not microdeposits:
         return charge_now(store, intent, method, mandate)
-    told = {
-        "arrival_date": store.now() + 2 * 86_400,
-        "hosted_verification_url": f"https://payments.stripe.example/microdeposit/{intent['id']}",
-        "microdeposit_type": "descriptor_code",
-    }
-    intent |= {
-        "status": "requires_action",
-        "next_action": {"type": "verify_with_microdeposits", "verify_with_microdeposits": told},
-    }
+    intent |= {"status": "requires_action", "next_action": microdeposits(store, intent_id)}
     store.tell("payment_intent.requires_action", intent)
     return intent
 
 
 def verify_microdeposits(store: Store, intent_id: str, asked: Object) -> Object:
-    """`SM11AA` is the code of Stripe's test mode that is right; anything else is not."""
     intent = store.get("payment_intent", intent_id, param="intent")
-    if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
-        raise invalid("This PaymentIntent is not waiting for microdeposits.", UNEXPECTED_STATE, payment_intent=intent)
-    if asked.get("descriptor_code") != "SM11AA" and asked.get("amounts") != [32, 45]:
-        raise invalid(
-            "The amounts or the code do not match.", "payment_method_microdeposit_verification_amounts_mismatch"
-        )
+    check_microdeposits(intent, asked)
     intent["next_action"] = None
     method = store.get("payment_method", intent["payment_method"])
     return charge_now(store, intent, method, find_mandate(store, method["id"]))
+
+
+def microdeposits(store: Store, intent_id: str) -> Object:
+    """The next action: two small amounts, or one with a code, arrive at the account, and the customer tells them."""
+    told = {
+        "arrival_date": store.now() + 2 * DAY_S,
+        "hosted_verification_url": f"https://payments.stripe.example/microdeposit/{intent_id}",
+        "microdeposit_type": "descriptor_code",
+    }
+    return {"type": "verify_with_microdeposits", "verify_with_microdeposits": told}
+
+
+def check_microdeposits(intent: Object, asked: Object) -> None:
+    """`SM11AA`, or 32 and 45 cents, are what is right in Stripe's test mode; anything else is not."""
+    if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
+        raise invalid("This intent is not waiting for microdeposits.", UNEXPECTED_STATE)
+    if asked.get("descriptor_code") != DESCRIPTOR_CODE and asked.get("amounts") != AMOUNTS:
+        raise invalid("The amounts or the code do not match.", "incorrect_number")

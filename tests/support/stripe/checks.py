@@ -11,6 +11,7 @@ from tests.support.stripe.description import library
 from tests.support.stripe.description.form import BadForm, decode_form
 from tests.support.stripe.description.openapi import Schema, description
 from tests.support.stripe.errors import Object
+from tests.support.stripe.played import unplayed
 from tests.support.stripe.routes import Route
 
 # In the description, which is older, and refused by the API since 2026-09-30. The library's types know it already.
@@ -58,6 +59,7 @@ class Checks:
         if REFUSED in asked:
             errors.append(f"{REFUSED}: refused since API version 2026-09-30")
         errors += self._header_errors(route, text, headers)
+        errors = errors or unplayed(route.method, route.path, asked)
         with self._lock:
             self.requests[where] += 1
             if not known:

@@ -10,10 +10,11 @@ from tests.support.stripe.mandates import mandate_for
 from tests.support.stripe.methods import TestMethod, Trouble
 from tests.support.stripe.outcomes import ask_for_step, charge_now, decline
 from tests.support.stripe.store import SWITCHED_ON, Store
-from tests.support.stripe.wallet import USED_BEFORE, find_method, merge_metadata, spend_token
+from tests.support.stripe.wallet import USED_BEFORE, find_method, merge_metadata, named_method, spend_token
 
 SMALLEST, LARGEST = 50, 99_999_999  # minor units, docs.stripe.com/currencies
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
+OTHER_METHOD = {"confirmation_token", "payment_method", "payment_method_data"}
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 COPIED = ("customer", "description", "receipt_email", "setup_future_usage", "statement_descriptor_suffix")
 
@@ -38,7 +39,7 @@ def create(store: Store, asked: Object) -> Object:
         raise invalid("Amount must be no more than $999,999.99", "amount_too_large", param="amount")
     if asked.get("customer"):
         store.get("customer", asked["customer"], param="customer", in_path=False)
-    method = find_method(store, asked["payment_method"], in_path=False) if "payment_method" in asked else None
+    method = named_method(store, asked)
     intent = store.make(
         "payment_intent",
         amount=amount,
@@ -149,9 +150,9 @@ def confirm(store: Store, intent_id: str, asked: Object) -> Done:
             else (f"it has a status of {intent['status']}")
         )
         raise invalid(f"You cannot confirm this PaymentIntent because {done}.", UNEXPECTED_STATE, payment_intent=intent)
-    if intent["status"] == "requires_action" and not {"confirmation_token", "payment_method"} & set(asked):
+    if intent["status"] == "requires_action" and not OTHER_METHOD & set(asked):
         return Done(intent)
-    method, token = _method_tocharge_now(store, intent, asked)
+    method, token = _method_to_charge(store, intent, asked)
     behaviour = store.behaviours[method["id"]]
     usage = asked.get("setup_future_usage") or (token or {}).get("setup_future_usage") or intent["setup_future_usage"]
     _check_usage(intent, token)
@@ -172,15 +173,15 @@ def confirm(store: Store, intent_id: str, asked: Object) -> Done:
     return Done(charge_now(store, intent, method, mandate), behaviour.trouble)
 
 
-def _method_tocharge_now(store: Store, intent: Object, asked: Object) -> tuple[Object, Object | None]:
-    chosen = asked.get("payment_method") or intent["payment_method"]
+def _method_to_charge(store: Store, intent: Object, asked: Object) -> tuple[Object, Object | None]:
     if token_id := asked.get("confirmation_token"):
         if store.behaviours.get(token_id, TestMethod()).cut:
             raise Cut
         token, method = spend_token(store, token_id, intent["id"])
         check_method(store, intent, method)
         return method, token
-    if chosen is None:
+    method = named_method(store, {"payment_method": intent["payment_method"], **asked})
+    if method is None:
         raise invalid(
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the"
             " PaymentIntent with a payment method and then confirm it again, or confirm it directly with a payment"
@@ -188,7 +189,6 @@ def _method_tocharge_now(store: Store, intent: Object, asked: Object) -> tuple[O
             UNEXPECTED_STATE,
             payment_intent=intent,
         )
-    method = find_method(store, chosen, in_path=False)
     if store.behaviours[method["id"]].cut:
         raise Cut
     check_method(store, intent, method)

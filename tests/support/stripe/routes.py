@@ -134,6 +134,12 @@ ROUTES: tuple[Route, ...] = tuple(
         ("get", SI + "/{si}", "SetupIntentRetrieveParams", _get("setup_intent")),
         ("post", SI + "/{si}", "SetupIntentUpdateParams", _change_metadata("setup_intent")),
         ("post", SI + "/{si}/confirm", "SetupIntentConfirmParams", lambda s, i, p: setups.confirm(s, i[0], p)),
+        (
+            "post",
+            SI + "/{si}/verify_microdeposits",
+            "SetupIntentVerifyMicrodepositsParams",
+            lambda s, i, p: setups.verify_microdeposits(s, i[0], p),
+        ),
         ("post", SI + "/{si}/cancel", "SetupIntentCancelParams", lambda s, i, p: setups.cancel(s, i[0], p)),
         ("get", "/v1/charges", "ChargeListParams", _list("charge", "/v1/charges", "payment_intent", "customer")),
         ("get", "/v1/charges/{charge}", "ChargeRetrieveParams", _get("charge")),

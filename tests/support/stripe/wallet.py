@@ -124,6 +124,13 @@ def find_method(store: Store, id_: str, *, in_path: bool = True) -> Object:
     return store.objects["payment_method"][id_]
 
 
+def named_method(store: Store, asked: Object) -> Object | None:
+    """The method that a request names, or makes of its `payment_method_data`; None where it does neither."""
+    if asked.get("payment_method_data"):
+        return create_method(store, asked["payment_method_data"])
+    return find_method(store, asked["payment_method"], in_path=False) if asked.get("payment_method") else None
+
+
 def update_method(store: Store, method_id: str, asked: Object) -> Object:
     method = store.get("payment_method", method_id)
     if method["customer"] is None:
