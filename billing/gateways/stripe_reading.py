@@ -29,6 +29,7 @@ PAGE = "page"
 ACCOUNT_NUMBER = "account_number"  # whose customer it is, in the customer's metadata
 REFUND_KEY = "key"  # under which we asked for the refund, in its metadata
 
+_CURRENCY = re.compile(r"[a-z]{3}")  # ISO 4217, as Stripe writes it
 _LAST4 = re.compile(r"[0-9]{4}")
 BANK_DEBITS = ("us_bank_account", "acss_debit")
 _SIMPLE: dict[str, GatewayStatus] = {
@@ -67,9 +68,10 @@ _RETURNS = (
 
 def payment(told: Mapping[str, Any]) -> GatewayPayment:
     """A PaymentIntent; with `payment_method` and `latest_charge` expanded it says all that we want to know."""
-    id_, currency, metadata = text(told["id"]), text(told["currency"]).upper(), told.get("metadata") or {}
-    status = _status(told["status"], told.get("last_payment_error"), metadata)
+    id_, currency, metadata = text(told["id"]), _currency(told["currency"]), told.get("metadata") or {}
     error = told.get("last_payment_error") or {}
+    status = _status(told["status"], error, metadata)
+    reference = words(metadata.get(REFERENCE))
     charge = told.get("latest_charge") if status in ("processing", "succeeded") else None
     charge = charge if isinstance(charge, Mapping) else {}
     taken = status == "succeeded"
@@ -78,12 +80,12 @@ def payment(told: Mapping[str, Any]) -> GatewayPayment:
         status=status,
         amount=Money(told["amount"], currency),
         captured=Money(told["amount_received"], currency) if taken else None,
-        payment_reference=metadata.get(REFERENCE) or None,
+        payment_reference=reference,
         decline_code=_decline_code(error) if status in ("declined", "canceled") else None,
         action_url=_action_url(told.get("next_action") or {}) if status == "requires_action" else None,
         method=_method_of_payment(told, error, charge),
         created_at=moment(told["created"]),
-        client_secret=told.get("client_secret"),
+        client_secret=words(told.get("client_secret")),
         refunded=Money(charge["amount_refunded"], currency) if taken and "amount_refunded" in charge else None,
         disputed=bool(charge["disputed"]) if taken and "disputed" in charge else None,
     )
@@ -100,14 +102,14 @@ def payment_of_anyone(told: Mapping[str, Any]) -> GatewayPayment | None:
     return None if told["status"] == "requires_capture" else payment(told)
 
 
-def _status(status: str, error: Mapping[str, Any] | None, metadata: Mapping[str, str]) -> GatewayStatus:
+def _status(status: str, error: Mapping[str, Any], metadata: Mapping[str, str]) -> GatewayStatus:
     """An intent without a method was either never confirmed, or the bank said no and took its method away.
 
     One that the page confirms waits for the customer from the start. `requires_capture` is a KeyError: we never ask
     for a charge in two halves.
     """
     if status in ("requires_payment_method", "requires_confirmation"):
-        if error is not None and status == "requires_payment_method":
+        if error and status == "requires_payment_method":
             return "declined"
         return "requires_action" if metadata.get(CONFIRMED_BY) == PAGE else "requires_confirmation"
     return _SIMPLE[status]
@@ -115,7 +117,7 @@ def _status(status: str, error: Mapping[str, Any] | None, metadata: Mapping[str,
 
 def _decline_code(error: Mapping[str, Any]) -> str | None:
     """The issuer's word where it gave one, else Stripe's. For operators; customers hear a sentence of ours."""
-    return error.get("decline_code") or error.get("code")
+    return words(error.get("decline_code")) or words(error.get("code"))
 
 
 def _action_url(action: Mapping[str, Any]) -> str | None:
@@ -166,8 +168,8 @@ def method(told: Mapping[str, Any], *, reference: str | None = None, mandate: st
         exp_month=_maybe_whole(details.get("exp_month")),
         exp_year=_maybe_whole(details.get("exp_year")),
         address=address(billing),
-        email=billing.get("email") or None,
-        fingerprint=details.get("fingerprint") or None,
+        email=words(billing.get("email")),
+        fingerprint=words(details.get("fingerprint")),
         mandate=mandate,
         customer=id_of(told.get("customer")),
     )
@@ -206,9 +208,9 @@ def same_details(info: MethodInfo, details: BillingDetails) -> bool:
 
 
 def refund(told: Mapping[str, Any]) -> GatewayRefund:
-    amount = Money(told["amount"], text(told["currency"]).upper())
-    key = (told.get("metadata") or {}).get(REFUND_KEY)
-    return GatewayRefund(text(told["id"]), _REFUNDS[told["status"]], amount, key or None)
+    amount = Money(told["amount"], _currency(told["currency"]))
+    key = words((told.get("metadata") or {}).get(REFUND_KEY))
+    return GatewayRefund(text(told["id"]), _REFUNDS[told["status"]], amount, key)
 
 
 def dispute(told: Mapping[str, Any]) -> GatewayDispute | None:
@@ -219,12 +221,12 @@ def dispute(told: Mapping[str, Any]) -> GatewayDispute | None:
         return None
     charge = told.get("charge")
     kind = (charge.get("payment_method_details") or {}).get("type") if isinstance(charge, Mapping) else None
-    reason = str(told.get("reason") or "")
+    reason = words(told.get("reason")) or ""
     return GatewayDispute(
         id=text(told["id"]),
         payment_id=payment_id,
         status=status,
-        amount=Money(told["amount"], text(told["currency"]).upper()),
+        amount=Money(told["amount"], _currency(told["currency"])),
         reason=reason,
         is_return=kind in BANK_DEBITS if kind is not None else reason in _RETURNS,
     )
@@ -244,6 +246,17 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("not a text")
     return value
+
+
+def _currency(value: Any) -> str:
+    if not _CURRENCY.fullmatch(text(value)):
+        raise ValueError("not a currency")
+    return text(value).upper()
+
+
+def words(value: Any) -> str | None:
+    """A text that may be missing or empty; nothing else gets into our tables for one."""
+    return None if value is None or value == "" else text(value)
 
 
 def _whole(value: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,6 +97,54 @@ def test_a_status_is_one_of_ours(told: dict[str, Any], status: str, code: str | 
 def test_another_status_is_unreadable_and_no_decline(status: Any) -> None:
     with pytest.raises(reading.UNREADABLE):
         reading.payment(an_intent() | {"status": status})
+
+
+def everywhere(told: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in it, as a path of keys."""
+    for key, value in told.items() if isinstance(told, dict) else ():
+        yield (*path, key)
+        yield from everywhere(value, (*path, key))
+
+
+def with_at(told: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(told)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+ODD = [None, "", "x", 7, -1, 1.5, True, [], ["x"], {}, {"id": 7}, {"a": {}}]
+CHARGE = {"amount_refunded": 0, "disputed": False, "payment_method_details": {"acss_debit": {"mandate": "mandate_1"}}}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        an_intent(payment_method=a_method(), latest_charge=CHARGE),
+        an_intent("processing", payment_method=a_method("acss_debit"), latest_charge=CHARGE),
+        an_intent("requires_payment_method", last_payment_error=DECLINE | {"payment_method": a_method()}),
+        an_intent("requires_action", next_action={"type": "redirect_to_url", "redirect_to_url": {"url": "https://b"}}),
+    ],
+    ids=lambda told: told["status"],
+)
+def test_whatever_stands_anywhere_is_read_as_agreed_or_is_unreadable(told: dict[str, Any]) -> None:
+    genuine = reading.payment(told)
+    for path in everywhere(told):
+        for value in ODD:
+            try:
+                seen = reading.payment(with_at(told, path, value))
+            except reading.UNREADABLE:
+                continue
+            # What is odd may hide a method, an address or a reason; it never makes a decline or another charge.
+            outcome = (genuine.status, seen.status)
+            assert outcome in ((genuine.status, genuine.status), ("declined", "requires_confirmation")), (path, value)
+            assert path[0] in ("amount", "amount_received") or seen.captured == genuine.captured
+            texts = (seen.id, seen.payment_reference, seen.decline_code, seen.action_url, seen.client_secret)
+            named = seen.method
+            texts += (named.reference, named.brand, named.email, named.fingerprint, named.mandate) if named else ()
+            assert all(isinstance(words, str | None) for words in texts), (path, value)
 
 
 def test_what_was_taken_is_what_stripe_received_and_nothing_before() -> None:
