@@ -15,6 +15,9 @@ import httpx
 import pytest
 import stripe
 
+from billing.gateways.base import BillingDetails, ChargeOrder
+from billing.gateways.stripe import StripeGateway
+from billing.money import Money
 from remit.folders import ROOT
 from tests.contract.doubled import AUTOMATIC, INTENT, PI, asked_wrongly, library_at, paid, post
 from tests.sandbox.running import Listener, free_port
@@ -91,6 +94,48 @@ def test_a_declined_intent_can_be_confirmed_again_with_another_card(v1: Any) -> 
         v1.payment_intents.confirm(intent.id)
     assert caught.value.error is not None and caught.value.error.payment_intent.status == "requires_payment_method"
     assert v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"}).status == "succeeded"
+
+
+def test_a_bank_account_is_debited_under_a_mandate_only(v1: Any) -> None:
+    intent = v1.payment_intents.create({**INTENT, "currency": "usd", "payment_method": "pm_usBankAccount"})
+    with pytest.raises(stripe.InvalidRequestError, match="mandate"):
+        v1.payment_intents.confirm(intent.id)
+    acceptance = {"customer_acceptance": {"type": "offline"}}
+    assert v1.payment_intents.confirm(intent.id, {"mandate_data": acceptance}).status == "processing"
+
+
+def test_the_adapter_never_tries_a_declined_saved_card_again(double: StripeDouble) -> None:
+    """The intent would take a second confirm: Stripe leaves it open for another card."""
+    gateway = StripeGateway(double.secret_key, ["whsec_x"], 8.0, api_base=double.url)
+    customer = gateway.ensure_customer("700001", "Maya Tremblay", "maya@northwind.example")
+    saved = double.control.attach_method(customer, "pm_card_chargeCustomerFail")["id"]
+    order = ChargeOrder(Money(5000, "CAD"), saved, customer, "R1", BillingDetails("maya@northwind.example"))
+    payment = gateway.create_payment(order, "a")
+    first = gateway.confirm_payment(payment.id, order, "b")
+    assert (first.status, first.decline_code) == ("declined", "generic_decline")
+    for key in ("b", "c"):
+        assert gateway.confirm_payment(payment.id, order, key) == first
+    assert len(double.store.all("charge")) == 1
+    assert gateway.cancel_payment(payment.id).status == "canceled"
+
+
+@pytest.mark.parametrize(("approve", "status"), [(True, "succeeded"), (False, "declined")])
+def test_the_adapter_debits_a_us_bank_account_that_the_page_took(
+    double: StripeDouble, v1: Any, approve: bool, status: str
+) -> None:
+    gateway = StripeGateway(double.secret_key, ["whsec_x"], 8.0, api_base=double.url)
+    customer = gateway.ensure_customer("700001", "Maya Tremblay", "maya@northwind.example")
+    asked = {"payment_method": "pm_usBankAccount", "setup_future_usage": "off_session"}
+    token = httpx.post(f"{double.url}/js/confirmation_tokens", json=asked, trust_env=False).json()["id"]
+    details = BillingDetails("maya@northwind.example", {"name": "Maya Tremblay"})
+    order = ChargeOrder(Money(5000, "USD"), token, customer, "R1", details, save=True)
+    payment = gateway.confirm_payment(gateway.create_payment(order, "a").id, order, "b")
+    assert (payment.status, payment.captured) == ("processing", None)
+    assert payment.method is not None and payment.method.kind == "bank_debit"
+    assert payment.method.mandate == double.store.all("mandate")[0]["id"]
+    assert [saved.reference for saved in gateway.list_methods(customer)] == [payment.method.reference]
+    double.control.decide(payment.id, approve)
+    assert gateway.retrieve_payment(payment.id).status == status
 
 
 def test_search_knows_nothing_of_the_last_minute(double: StripeDouble, v1: Any) -> None:

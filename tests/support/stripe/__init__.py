@@ -5,5 +5,6 @@ points to it); `running_double()` in a test. Every request and every answer is c
 is remembered, and fails the test at the end of `running_double`.
 
 Not checked: `/js/…` (what Stripe's script asks of Stripe is not documented, ours are stand-ins) and `/control/…`.
+An object in place of its id (expand) is held against its own description, which knows the id only.
 What the description leaves out (disputes, account) is held against the types of Stripe's Python library instead.
 """

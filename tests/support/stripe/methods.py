@@ -56,6 +56,7 @@ TEST_METHODS: Mapping[str, TestMethod] = {
     "pm_card_chargeDeclinedExpiredCard": _declined("0069", "expired_card", "expired_card"),
     "pm_card_chargeDeclinedIncorrectCvc": _declined("0127", "incorrect_cvc", "incorrect_cvc"),
     "pm_card_chargeDeclinedProcessingError": _declined("0119", "processing_error", "processing_error"),
+    "pm_card_chargeCustomerFail": _declined("0341", "generic_decline"),  # can be saved, and declines then
     "pm_card_threeDSecure2Required": TestMethod(last4="3220", challenge=True),
     "pm_card_authenticationRequired": TestMethod(last4="3184", challenge=True),
     "pm_card_createDispute": TestMethod(last4="0259", disputed=True),
@@ -87,6 +88,7 @@ TEST_NUMBERS: Mapping[str, str] = {
     "4000000000000069": "pm_card_chargeDeclinedExpiredCard",
     "4000000000000127": "pm_card_chargeDeclinedIncorrectCvc",
     "4000000000000119": "pm_card_chargeDeclinedProcessingError",
+    "4000000000000341": "pm_card_chargeCustomerFail",
     "4000000000003220": "pm_card_threeDSecure2Required",
     "4000002760003184": "pm_card_authenticationRequired",
     "4000000000000259": "pm_card_createDispute",

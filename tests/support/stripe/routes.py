@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tests.support.stripe import account, bank_debits, charges, intents, lists, setups, wallet
-from tests.support.stripe.errors import Object
+from tests.support.stripe.errors import Object, invalid
 from tests.support.stripe.intents import Done
 from tests.support.stripe.store import Store
 
@@ -28,6 +28,9 @@ class Route:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\{[^}]+\}", "([^/]+)", self.path))
+
+
+MOST_TYPES = 20  # docs.stripe.com/api/events/list
 
 
 def _get(kind: str) -> Work:
@@ -57,6 +60,8 @@ def _events(store: Store, _ids: list[str], asked: Object) -> Object:
     if "type" in asked:
         pattern = re.escape(asked["type"]).replace(r"\*", ".*")
         young = [e for e in young if re.fullmatch(pattern, e["type"])]
+    if len(asked.get("types", [])) > MOST_TYPES:
+        raise invalid(f"You may list at most {MOST_TYPES} types.", param="types")
     if "types" in asked:
         young = [e for e in young if e["type"] in asked["types"]]
     return lists.page(young, asked, "/v1/events")
