@@ -48,7 +48,7 @@ TEST_METHODS: Mapping[str, TestMethod] = {
     "pm_card_amex": TestMethod(brand="amex", last4="8431"),
     "pm_card_visa_chargeDeclined": _declined("0002", "generic_decline"),
     "pm_card_chargeDeclined": _declined("0002", "generic_decline"),
-    "pm_card_chargeCustomerFail": _declined("0341", "generic_decline"),
+    "pm_card_chargeCustomerFail": _declined("0341", "generic_decline"),  # can be saved, and declines then
     "pm_card_visa_chargeDeclinedInsufficientFunds": _declined("9995", "insufficient_funds"),
     "pm_card_chargeDeclinedInsufficientFunds": _declined("9995", "insufficient_funds"),
     "pm_card_visa_chargeDeclinedLostCard": _declined("9987", "lost_card"),
@@ -56,7 +56,6 @@ TEST_METHODS: Mapping[str, TestMethod] = {
     "pm_card_chargeDeclinedExpiredCard": _declined("0069", "expired_card", "expired_card"),
     "pm_card_chargeDeclinedIncorrectCvc": _declined("0127", "incorrect_cvc", "incorrect_cvc"),
     "pm_card_chargeDeclinedProcessingError": _declined("0119", "processing_error", "processing_error"),
-    "pm_card_chargeCustomerFail": _declined("0341", "generic_decline"),  # can be saved, and declines then
     "pm_card_threeDSecure2Required": TestMethod(last4="3220", challenge=True),
     "pm_card_authenticationRequired": TestMethod(last4="3184", challenge=True),
     "pm_card_createDispute": TestMethod(last4="0259", disputed=True),
