@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
+from billing import stripe_settings
 from billing.config import Settings
 from billing.models import Payment
 from billing.money import Money
@@ -52,11 +53,11 @@ def show(settings: Settings, item_id: int) -> None:
     console = _console()
     with books_and_gateway(settings) as context:
         view = show_item(context, item_id)
-    for line in _lines(view):
+    for line in _lines(view, settings):
         console.print(line, markup=False)
 
 
-def _lines(view: ItemView) -> Iterator[str]:
+def _lines(view: ItemView, settings: Settings) -> Iterator[str]:
     item, payment = view.item, view.payment
     yield f"Item {item.id}: {item.kind}, since {item.opened_at:{TIME}}"
     yield f"  {item.detail}"
@@ -71,7 +72,11 @@ def _lines(view: ItemView) -> Iterator[str]:
         at_gateway = attempt.gateway_object_id or "no gateway object"
         yield f"Attempt {attempt.number}: {at_gateway}, answer {attempt.answer or 'none'}"
     if view.at_gateway:
-        yield f"At the gateway now: {view.at_gateway.status}, captured {view.at_gateway.captured or 'nothing'}"
+        seen = view.at_gateway
+        declined = f", decline code {seen.decline_code}" if seen.decline_code else ""
+        yield f"At the gateway now: {seen.status}, captured {seen.captured or 'nothing'}{declined}"
+    for link in _dashboard(view, settings):
+        yield f"Dashboard: {link}"
     if view.gateway_error:
         yield f"At the gateway now: unknown ({view.gateway_error})"
     if view.consent:
@@ -89,6 +94,18 @@ def _lines(view: ItemView) -> Iterator[str]:
     for row in view.trail:
         before, after = (row.before or {}).get("state", ""), (row.after or {}).get("state", "")
         yield f"  {row.at:{TIME}}  {row.actor}  {row.cause}  {before} → {after}"
+
+
+def _dashboard(view: ItemView, settings: Settings) -> Iterator[str]:
+    """Where a person sees a payment at Stripe; the sandbox bank has no such page."""
+    ids = [attempt.gateway_object_id for attempt in view.attempts if view.payment and view.payment.gateway == "stripe"]
+    if view.event and view.event.gateway == "stripe":
+        ids.append(view.event.object_id)
+    mode = "" if stripe_settings.is_live(settings.stripe_secret_key) else "test/"
+    account = f"{settings.stripe_account}/" if settings.stripe_account else ""
+    for id_ in dict.fromkeys(ids):
+        if id_ is not None and id_.startswith("pi_"):
+            yield f"https://dashboard.stripe.com/{account}{mode}payments/{id_}"
 
 
 def resolve(settings: Settings, item_id: int, decision: str, note: str) -> None:

@@ -35,3 +35,17 @@ def test_every_target_that_the_readme_names_is_in_the_makefile() -> None:
     written = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
     named = set(re.findall(r"(?:^|`(?:[A-Z_]+=\S+ )*)make ([a-z]+)", written, re.MULTILINE))
     assert "demo" in named and named <= targets
+
+
+def test_every_kind_of_matter_that_an_operator_can_get_is_explained() -> None:
+    filed = r'(?:queue\.add|_ask_operator)\(\s*session,\s*"([a-z_]+)"'
+    chosen = r'\bkind = f?"([a-z_{}]+)" if .* else f?"([a-z_{}]+)"'  # by a compare, which files it a line later
+    found = set()
+    for source in (p for folder in ("billing", "assistant") for p in (ROOT / folder).rglob("*.py")):
+        found |= set(re.findall(filed, source.read_text()))
+        if source.stem.endswith("_comparison"):
+            found |= {kind for kinds in re.findall(chosen, source.read_text()) for kind in kinds}
+    kinds = {kind.replace("{what}", what) for kind in found for what in ("refund", "dispute")}
+    assert {"too_old", "captured_twice", "booked_differs", "dispute_not_there", "not_closed"} <= kinds
+    written = (ROOT / "docs" / "operator.md").read_text()
+    assert not sorted(kind for kind in kinds if f"`{kind}`" not in written)
