@@ -16,6 +16,7 @@ import stripe
 from billing.errors import GatewayError, GatewayRejected, GatewayUnreachable, OutcomeUnknown
 from billing.gateways.base import BANK_DEBIT_ON_PAGE, BillingDetails, ChargeOrder
 from billing.gateways.stripe import API_VERSION, StripeGateway
+from billing.gateways.stripe_http import StripeWire, within
 from billing.money import Money
 from tests.billing.gateways.servers import Scripted, reply, scripted
 from tests.billing.gateways.test_stripe_reading import DECLINE, a_method, an_intent
@@ -111,6 +112,15 @@ def test_the_second_try_of_a_read_has_only_the_time_that_is_left() -> None:
             gateway.retrieve_payment("pi_1")
         assert time.monotonic() - began < 3
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("left_s", "again"), [(0.5, False), (60, True)])
+def test_nothing_is_asked_again_when_the_pause_would_use_up_the_time(left_s: float, again: bool) -> None:
+    wire = StripeWire("http://127.0.0.1", 1.0)
+    with within(left_s) as call:
+        assert wire._should_retry((b"", 500, {}), None, 0, 1) is again
+        assert call.lost is again  # then what the second try says is not all that may have happened
+    wire.close()
 
 
 def test_a_confirm_may_take_longer_than_the_create_before_it() -> None:
