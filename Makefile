@@ -13,11 +13,11 @@ override SAY := $(value SAY)
 endif
 export PORT AS SAY JSON
 
-.PHONY: help setup demo test test-stripe chat verify bench hearing lint format
+.PHONY: help setup demo test test-stripe chat verify bench bench-events hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install both environments (done by the others when needed)
 	@deploy/setup.sh service bot
@@ -43,6 +43,9 @@ verify: ## Check every invariant of the running stack's books
 
 bench: setup ## Measure against stock Rasa; one JSON document
 	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+bench-events: setup ## Signed events beside dj-stripe, a quarter of an hour (ARGS="--seconds 0": no steady stream)
+	@exec $(PYTHON) -m benchmarks events $(ARGS)
 
 hearing: ## Misheard amounts on the phone: what the guard saves and costs (ARGS="--calls 1000")
 	@deploy/setup.sh service

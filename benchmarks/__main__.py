@@ -1,6 +1,6 @@
-"""`python -m benchmarks [--turns 200] [--parallel 20]`: measures both sides in one run, prints one JSON.
+"""`python -m benchmarks [turns | events]`: measures us and a peer in one run, prints one JSON.
 
-The peer runs first, alone; then our stack, alone: two cores cannot carry both without one spoiling the other's figures.
+They run one after the other: two cores cannot carry both without one spoiling the other's figures.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import peer, stack, turns
+from benchmarks import events, peer, stack, turns
 from remit.folders import ROOT
 
 TARGETS = {
@@ -22,6 +22,9 @@ TARGETS = {
     "throughput_of_stock": ("at least", 3.0),
     "turn_300_of_turn_10": ("at most", 1.3),
     "resident_mb": ("at most", 1500),
+    "events_of_djstripe_process": ("at least", 5.0),
+    "events_of_floor": ("at least", 0.4),
+    "paced_p99_ms": ("at most", 500),
 }
 
 
@@ -29,7 +32,7 @@ def say(what: str) -> None:
     sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S}  {what}\n")
 
 
-def measure(turn_count: int, parallel: int) -> dict[str, Any]:
+def measure_turns(turn_count: int, parallel: int) -> dict[str, Any]:
     say("Rasa as it comes (the first run installs and trains it: about ten minutes)")
     stock = peer.rasa_stock(turn_count, parallel)
     if stock is None:
@@ -50,8 +53,6 @@ def measure(turn_count: int, parallel: int) -> dict[str, Any]:
             "throughput_of_stock": round(rate / stock["turns_per_s"], 2),
         }
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
         "ours": {
             **asdict(latency),
             "turns_per_s": rate,
@@ -61,8 +62,18 @@ def measure(turn_count: int, parallel: int) -> dict[str, Any]:
             "ready_s": ours.ready_s,
         },
         "stock": stock,
-        "ratios": {name: _against_target(name, value) for name, value in ratios.items()},
+        "ratios": ratios,
     }
+
+
+def measure_events(arguments: argparse.Namespace) -> dict[str, Any]:
+    if not events.FOLDER.exists():
+        say(f"  dj-stripe and the floor are left out: {events.FOLDER} is not there; set PEERS")
+    say("our stack, dj-stripe and the floor; then a steady stream (the first run installs dj-stripe)")
+    figures = events.measure(
+        ROOT / "var" / "bench-events", arguments.events, arguments.repeat, arguments.rate, arguments.seconds
+    )
+    return figures | {"ratios": events.ratios(figures)}
 
 
 def _against_target(name: str, value: float) -> dict[str, Any]:
@@ -76,10 +87,24 @@ def _against_target(name: str, value: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--turns", type=int, default=200, help="timed turns of the latency measurement")
-    parser.add_argument("--parallel", type=int, default=20, help="conversations at once")
+    parser.add_argument("what", nargs="?", choices=("turns", "events"), default="turns")
+    of_turns = parser.add_argument_group("turns")
+    of_turns.add_argument("--turns", type=int, default=200, help="timed turns of the latency measurement")
+    of_turns.add_argument("--parallel", type=int, default=20, help="conversations at once")
+    of_events = parser.add_argument_group("events")
+    of_events.add_argument("--events", type=int, default=2000, help="events of one window")
+    of_events.add_argument("--repeat", type=int, default=3, help="windows; the median counts")
+    of_events.add_argument("--rate", type=int, default=100, help="events a second of the steady stream")
+    of_events.add_argument("--seconds", type=int, default=600, help="its length; 0: none")
     arguments = parser.parse_args()
-    json.dump(measure(arguments.turns, arguments.parallel), sys.stdout, indent=2)
+    figures = (
+        measure_events(arguments) if arguments.what == "events" else measure_turns(arguments.turns, arguments.parallel)
+    )
+    figures["ratios"] = {name: _against_target(name, value) for name, value in figures["ratios"].items()}
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    json.dump(
+        {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine} | figures, sys.stdout, indent=2
+    )
     sys.stdout.write("\n")
 
 

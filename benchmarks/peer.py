@@ -10,7 +10,8 @@ from typing import Any
 
 from remit.folders import ROOT
 
-SCRIPT = Path(os.environ.get("PEERS", ROOT.parent / "shared" / "peers")) / "rasa_stock" / "run.sh"
+PEERS = Path(os.environ.get("PEERS", ROOT.parent / "shared" / "peers"))
+SCRIPT = PEERS / "rasa_stock" / "run.sh"
 
 
 def rasa_stock(turns: int, parallel: int) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,15 +77,22 @@ def _program(process: psutil.Process) -> str:
 
 
 @contextmanager
-def running(var: Path, *, port: int | None = None) -> Iterator[Stack]:
-    """Starts the stack with the demo data, waits until it is healthy, and ends it with all its processes."""
+def running(
+    var: Path, *, port: int | None = None, demo: bool = True, settings: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """Starts the stack, waits until it is healthy, and ends it with all its processes.
+
+    `demo`: with demo data and sandbox; without, it begins with empty books. `settings` go into its environment.
+    """
     port = port or free_port()
     environment = os.environ | {
         "REMIT_VAR": str(var),
         "CHAT_MESSAGES_PER_MINUTE": UNLIMITED,
         "CHAT_SESSIONS_PER_MINUTE": UNLIMITED,
+        **(settings or {}),
     }
-    command = [sys.executable, "-m", "remit", "up", "--demo", "--tied", "--port", str(port)]
+    kind = "--demo" if demo else "--reset"
+    command = [sys.executable, "-m", "remit", "up", kind, "--tied", "--port", str(port)]
     began = time.monotonic()
     process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
     stack = Stack(var, port, process)

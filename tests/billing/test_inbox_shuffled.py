@@ -223,6 +223,7 @@ def _books(session: Session, account: Account) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(3600)  # the full count
 def test_shuffled_and_repeated_events_leave_the_books_of_the_events_in_order(
     context: Context, gateway: FakeGateway
 ) -> None:

@@ -102,6 +102,7 @@ def counted(port: int) -> list[str]:
     return [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
 
 
+@pytest.mark.timeout(3600)  # the full count
 def test_forged_and_mangled_deliveries_are_refused_and_leave_nothing(port: int, sessions: SessionFactory) -> None:
     sender = Sender(port)
     for delivery, again in forgery.forgeries(300, seed=1):
