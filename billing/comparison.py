@@ -1,8 +1,8 @@
 """Gateway against ledger over a period, and the events that never came. Repeating it, whole or in part, is harmless.
 
-    per hour:  events made there → those that never arrived are received as hints
-               payments made there → each against the books (payment_comparison.py)
+    per hour:  payments made there → each against the books (payment_comparison.py)
                payments made here → those that the gateway did not list
+               events made there → what went back; those that never arrived are received as hints
     per day:   one row in `comparisons`, so that an interrupted run goes on where it was
 
 Nothing is booked here: what the gateway says goes through settlement and inbox, like everything that it says.
@@ -135,40 +135,39 @@ def _split(since: datetime, until: datetime, step: timedelta) -> Iterator[tuple[
 
 
 def _compare_slice(context: Context, whole: Report, report: Report, since: datetime, until: datetime) -> None:
-    returned = _take_missed_events(context, report, since, until)
     thorough = since < context.now() - EVENTS_KEPT
-    listed: set[str] = set()
+    compared: set[str] = set()
     for page in _pages(context.gateway.list_payments(since, until)):
-        listed |= {seen.id for seen in page}
+        compared |= {seen.id for seen in page}
         report.payments += len(page)
         report.add(compare_page(context, page, thorough=thorough))
-    for gateway_id, seen in _unlisted(context, since, until, listed):
+    for gateway_id, seen in _unlisted(context, since, until, compared):
         if isinstance(seen, GatewayRejected):
             report.payments += 1
             report.add(not_at_gateway(context, gateway_id, seen))
         elif seen.created_at is None or not whole.since <= seen.created_at < whole.until:
             report.payments += 1
             report.add(compare_page(context, [seen], thorough=thorough))
-    for gateway_id in sorted(returned - listed):  # money that went back now, of payments of any age
-        report.add(compare_returned(context, gateway_id))
+    _compare_events(context, report, since, until, compared)
 
 
-def _take_missed_events(context: Context, report: Report, since: datetime, until: datetime) -> set[str]:
+def _compare_events(context: Context, report: Report, since: datetime, until: datetime, compared: set[str]) -> None:
     """Receives what never arrived; a late delivery of the same event then does nothing. Events that concern nothing
     of ours are left out: the gateway lists them, but need not send them.
 
-    Returns the gateway's ids of the payments that refund and dispute events of the slice are about.
+    What went back of payments of any age is told by the slice's events, and looked at before a worker has them.
     """
-    returned: set[str] = set()
     for page in _pages(context.gateway.list_events(since, min(until, context.now() - UNDER_WAY))):
         ours = [event for event in page if event.subject != "other"]
         report.events += len(ours)
-        returned |= {e.object_id for e in ours if e.subject in ("refund", "dispute") and e.object_id is not None}
+        returned = {e.object_id for e in ours if e.subject in ("refund", "dispute") and e.object_id is not None}
+        for gateway_id in sorted(returned - compared):
+            report.add(compare_returned(context, gateway_id))
+        compared |= returned
         for event in _receive_missing(context, ours):
             report.missed_count += 1
             if len(report.missed) < SHOWN:
                 report.missed.append(MissedEvent(event.id, event.type, event.object_id, event.created_at))
-    return returned
 
 
 def _receive_missing(context: Context, events: list[GatewayEvent]) -> list[GatewayEvent]:

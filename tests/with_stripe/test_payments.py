@@ -195,6 +195,7 @@ def test_a_bank_debit_stays_pending_until_the_bank_has_decided(
     with context.sessions() as session:
         consent = session.scalars(select(Consent).where(Consent.quote_id == payment.quote_id)).one()
     assert consent.mandate_text and consent.address == "127.0.0.1"
+    maya.wait_for_event("70.00")  # that it waits for the bank
     double.control.decide(intent, approve=True)
     maya.wait_for_event("70.00")
     assert payments_of(context, maya.account)[0].state == "succeeded"
@@ -223,7 +224,9 @@ def test_what_lost_events_would_have_told_is_found_by_a_compare(
     maya.say("pay 20 with the visa ending 4242")
     maya.say("yes")
     (paid,) = payments_of(context, maya.account)
-    payment = debit_on_page_again(maya, context, bank)
+    debit_on_page(maya, context, bank)
+    maya.wait_for_event("70.00")  # that it waits for the bank
+    payment = payments_of(context, maya.account)[-1]
     intent = intent_of(context, payment)
     settled_by(context, intent_of(context, paid), "payment_intent.succeeded")
     settled_by(context, intent, "payment_intent.processing")
@@ -253,11 +256,6 @@ def test_what_lost_events_would_have_told_is_found_by_a_compare(
     assert "Gateway and books agree" in shown.stdout
 
 
-def debit_on_page_again(maya: Customer, context: Context, bank: StripeBank) -> Payment:
-    debit_on_page(maya, context, bank)
-    return payments_of(context, maya.account)[-1]
-
-
 def test_a_repeated_event_does_nothing_and_a_forged_one_is_refused(
     maya: Customer, context: Context, double: StripeDouble, stack: TestStack
 ) -> None:
@@ -277,7 +275,7 @@ def test_a_repeated_event_does_nothing_and_a_forged_one_is_refused(
     assert forged.status_code == 400
     time.sleep(2)
     assert [p.captured_minor for p in payments_of(context, maya.account)] == [1500]
-    assert sum(1 for mail in maya.account.mails() if "1" in mail["subject"] or mail["subject"]) == 2
+    assert len(maya.account.mails()) == 2
 
 
 # -------------------------------------------------------------------------------------------------- an operator's day
