@@ -83,7 +83,8 @@ def _unsafe(keys: Mapping[str, str], api_base: str, sandbox_enabled: bool) -> st
 
 
 def is_live(secret_key: str) -> bool:
-    return bool(secret_key) and _mode(secret_key) == LIVE
+    shape = SECRET_KEY.fullmatch(secret_key)
+    return shape is not None and shape[1] == LIVE
 
 
 def _mode(key: str) -> str:

@@ -39,6 +39,7 @@ from billing.gateways.stripe_calls import AGAIN, API_VERSION, StripeCalls
 from billing.gateways.stripe_events import EVENT_TYPES, EventReader, read_event
 from billing.gateways.stripe_http import within
 from billing.money import Money
+from billing.stripe_settings import is_live
 
 __all__ = ["API_VERSION", "EVENT_TYPES", "StripeGateway"]
 
@@ -48,8 +49,6 @@ PAGE_SIZE = 100  # Stripe's largest
 # Between our commit of the payment and Stripe's clock at its creation: seconds of work, and two clocks.
 CREATED_AROUND = timedelta(minutes=10)
 CANCELLABLE = ("requires_confirmation", "requires_action", "declined")
-
-
 log = logging.getLogger(__name__)
 
 
@@ -73,7 +72,7 @@ class StripeGateway:
     ) -> None:
         if not secret_key:
             raise ValueError("STRIPE_SECRET_KEY must not be empty")
-        self._events = EventReader(webhook_secrets, live="_live_" in secret_key, account=account or None)
+        self._events = EventReader(webhook_secrets, live=is_live(secret_key), account=account or None)
         self._confirm_s, self._call_s, self._now = timeout_s * CONFIRM_SHARE, timeout_s * (1 - CONFIRM_SHARE), now
         self._calls = StripeCalls(secret_key, self._call_s, api_base, account or None)
         self._v1, self.client = self._calls.v1, self._calls.client

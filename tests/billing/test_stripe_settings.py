@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from billing.config import Settings, get_settings
+from billing.stripe_settings import is_live
 from tests.billing.builders import some_settings
 
 TEST = {
@@ -89,6 +90,13 @@ def test_two_webhook_secrets_stand_side_by_side_while_one_is_rotated() -> None:
     assert some_settings(**TEST).stripe_webhook_secrets == ("whsec_abc",)
     both = some_settings(**TEST | {"stripe_webhook_secret": "whsec_new, whsec_old"})
     assert both.stripe_webhook_secrets == ("whsec_new", "whsec_old")
+
+
+@pytest.mark.parametrize(
+    ("key", "live"), [("sk_live_1", True), ("rk_live_1", True), ("sk_test_1", False), ("pk_live_1", False), ("", False)]
+)
+def test_the_mode_is_that_of_the_secret_key(key: str, live: bool) -> None:
+    assert is_live(key) is live
 
 
 def test_the_start_stops_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
