@@ -28,6 +28,7 @@ class SandboxSettings:
     public_url: str
     webhook_url: str
     hang_s: float  # how long a bank that never answers in time keeps the caller waiting
+    debit_s: float  # how long a bank debit of a test account takes, from step to step
     reset_command: tuple[str, ...]
 
     @property
@@ -80,6 +81,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> SandboxSetting
         public_url=public_url,
         webhook_url=text("SANDBOX_WEBHOOK_URL", f"{public_url}/webhooks/sandbox"),
         hang_s=number("SANDBOX_HANG_S", "30"),
+        debit_s=number("SANDBOX_DEBIT_S", "20"),
         reset_command=tuple(shlex.split(text("SANDBOX_RESET_COMMAND", _default_reset()))),
     )
     if problems:

@@ -88,6 +88,14 @@ create table if not exists disputes (
     created_at timestamptz not null default now()
 );
 
+-- What a bank debit is to come to, and when.
+create table if not exists plans (
+    id bigint generated always as identity primary key,
+    payment_id text not null references payments (id) on delete cascade,
+    step text not null check (step in ('approve', 'decline', 'return')),
+    due_at timestamptz not null
+);
+
 -- The first answer to a key, kept with what was asked.
 create table if not exists idempotency_keys (
     key text primary key,

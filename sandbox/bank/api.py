@@ -12,8 +12,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from sandbox.bank import customers, disputes, events, payments, refunds
-from sandbox.bank.cards import SLOW_S
+from sandbox.bank import customers, debits, disputes, events, payments, refunds
+from sandbox.bank.cards import SLOW_S, bank_account
 from sandbox.bank.errors import BankError, ConnectionCut, invalid, missing
 from sandbox.bank.idempotency import Answer, answer_once, fingerprint
 from sandbox.bank.windows import Window
@@ -117,8 +117,7 @@ def add_method() -> Response:
             last4 = str(account.get("last4"))
             if not re.fullmatch("[0-9]{4}", last4):
                 raise invalid("bank_account.last4: four digits")
-            bank = {"kind": "bank_debit", "brand": "bank", "last4": last4, "fingerprint": "", "behaviour": "waits"}
-            method = customers.add_method(tx, bank, details, None)
+            method = customers.add_method(tx, bank_account(last4, key=box().settings.secret_key), details, None)
         else:
             method = customers.spend_token(tx, str(asked.get("token") or ""), details)
         return customers.method_json(customers.attach(tx, post, method["id"], customer))
@@ -185,7 +184,12 @@ def confirm_payment(payment_id: str) -> Response:
         if behaviour == "is_slow":
             time.sleep(SLOW_S)
 
-    return _once(lambda tx: payments.confirm(tx, shared.post, payment_id, shared.settings.url), before)
+    def confirm(tx: Transaction) -> Answer:
+        answer = payments.confirm(tx, shared.post, payment_id, shared.settings.url)
+        debits.plan(tx, payment_id, payments.behaviour_of(tx, payment_id, "processing") or "", shared.settings.debit_s)
+        return answer
+
+    return _once(confirm, before)
 
 
 @blueprint.post("/payments/<payment_id>/cancel")
@@ -236,6 +240,7 @@ def decide_refund(refund_id: str) -> Response:
 
 @blueprint.post("/disputes")
 def open_dispute() -> Response:
+    """`payment`, `amount`, `reason`; with `is_return` true it is a bank debit that comes back, lost at once."""
     asked, post = _asked(), box().post
 
     def start(tx: Transaction) -> dict[str, Any]:

@@ -45,6 +45,12 @@ TEST_CARDS: Mapping[str, str] = {
     "4000000000000259": "is_disputed",
 }
 SLOW_S = 3.0
+# Bank accounts, by their ending; every other one waits until someone decides. All of them are slow (debits.py).
+TEST_ACCOUNTS: Mapping[str, str] = {
+    "6789": "waits",
+    "2227": "debit_fails",
+    "1116": "debit_returns",  # succeeds, and is sent back afterwards
+}
 
 
 class BadCard(Exception):
@@ -112,6 +118,13 @@ def fingerprint(number: str, key: str) -> str:
     """The same for the same card. Letters only: a run of digits in a table is for a scan to find."""
     digest = hmac.new(key.encode(), number.encode(), hashlib.sha256).digest()
     return "".join(chr(ord("a") + byte % 26) for byte in digest[:20])
+
+
+def bank_account(last4: str, *, key: str) -> dict[str, str]:
+    """A bank account as a method; here an account is known by its ending."""
+    behaviour = TEST_ACCOUNTS.get(last4, "waits")
+    kept = {"kind": "bank_debit", "brand": "bank", "last4": last4, "behaviour": behaviour}
+    return kept | {"fingerprint": fingerprint(f"bank {last4}", key)}
 
 
 def _digits(typed: object) -> str:

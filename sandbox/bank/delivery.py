@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import psycopg
 
+from sandbox.bank import debits
 from sandbox.bank.events import Post
 from sandbox.database import Database, Row, one, run
 
@@ -72,7 +73,7 @@ class Delivery:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                wait_s = self._round()
+                wait_s = min(debits.carry_out_due(self._database, self._post), self._round())
             except psycopg.Error as error:
                 log.warning("delivery of events waits for the database: %s", type(error).__name__)
                 wait_s = 1.0

@@ -137,13 +137,12 @@ def search(tx: Transaction, **by: str) -> list[Row]:
     return all_of(tx, f"select * from payments where {where} order by seq desc limit 100", *by.values())  # noqa: S608
 
 
-def behaviour_of(tx: Transaction, payment_id: str) -> str | None:
-    """What the test card of a payment that waits for its confirm does; None when it waits no more."""
+def behaviour_of(tx: Transaction, payment_id: str, status: str = "requires_confirmation") -> str | None:
+    """What the test card or account of a payment in this status does; None when its status is another."""
     row = one(
         tx,
-        "select behaviour from payments p join methods m on m.id = p.method_id"
-        " where p.id = %s and p.status = 'requires_confirmation'",
-        payment_id,
+        "select behaviour from payments p join methods m on m.id = p.method_id where p.id = %s and p.status = %s",
+        *(payment_id, status),
     )
     return None if row is None else str(row["behaviour"])
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from psycopg.errors import DeadlockDetected, ForeignKeyViolation, UniqueViolation
 
 from sandbox.bank import customers
-from sandbox.bank.cards import fingerprint
+from sandbox.bank.cards import TEST_ACCOUNTS, fingerprint
 from sandbox.bank.events import Mode
 from sandbox.box import Box
 from sandbox.database import Transaction
@@ -48,7 +48,7 @@ def _recreate(tx: Transaction, person: Person, key: str) -> int:
             "exp_month": method["exp_month"] if is_card else None,
             "exp_year": this_year + method["years_left"] if is_card else None,
             "fingerprint": fingerprint(f"{method['brand']} {last4}", key),
-            "behaviour": customers.behaviour_of_ending(last4) if is_card else "waits",
+            "behaviour": customers.behaviour_of_ending(last4) if is_card else TEST_ACCOUNTS.get(last4, "waits"),
         }
         customers.add_method(tx, card, {"email": person.email, "address": person.address}, customer["id"])
     return len(methods)

@@ -89,6 +89,7 @@ def running_sandbox(
         "PUBLIC_URL": public_url,
         "SMTP_PORT": str(smtp_port),
         "SANDBOX_HANG_S": "2",
+        "SANDBOX_DEBIT_S": "1",
         **settings,
     }
     log = folder / f"sandbox-{port}.log"

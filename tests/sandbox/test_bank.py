@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
 from sandbox.bank.cards import SLOW_S
-from tests.sandbox.running import RunningSandbox
+from tests.sandbox.running import GOOD_CARD, RunningSandbox
 
 
 def status_of(sandbox: RunningSandbox, payment_id: str) -> str:
@@ -133,6 +136,77 @@ def test_a_bank_debit_waits_until_someone_decides(sandbox: RunningSandbox) -> No
         assert decided["status"] == status
         again = sandbox.post(f"/bank/v1/payments/{payment}/decide", {"decision": "approve"})
         assert again.json()["error"]["code"] == "payment_unexpected_state"
+
+
+def a_debit(sandbox: RunningSandbox, last4: str) -> str:
+    """A payment by a bank account with that ending, confirmed."""
+    customer = sandbox.customer("100400")
+    asked = {"customer": customer, "bank_account": {"last4": last4}}
+    method = sandbox.post("/bank/v1/methods", asked).json()["id"]
+    payment = str(sandbox.payment(method=method, customer=customer)["id"])
+    assert sandbox.post(f"/bank/v1/payments/{payment}/confirm").json()["status"] == "processing"
+    return payment
+
+
+def until(sandbox: RunningSandbox, path: str, wanted: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 20
+    while not wanted(told := sandbox.client.get(path).json()):
+        assert time.monotonic() < deadline, told
+        time.sleep(0.1)
+    return told
+
+
+def test_a_debit_of_the_failing_account_is_declined_by_itself(sandbox: RunningSandbox) -> None:
+    payment = a_debit(sandbox, "2227")
+    told = until(sandbox, f"/bank/v1/payments/{payment}", lambda told: told["status"] != "processing")
+    assert (told["status"], told["decline_code"], told["captured"]) == ("declined", "bank_declined", 0)
+
+
+def test_a_debit_of_the_returning_account_succeeds_and_is_sent_back(sandbox: RunningSandbox) -> None:
+    payment = a_debit(sandbox, "1116")
+    told = until(sandbox, f"/bank/v1/payments/{payment}", lambda told: told["disputed"])
+    assert (told["status"], told["captured"]) == ("succeeded", 1000)
+    (returned,) = sandbox.client.get("/bank/v1/disputes", params={"payment": payment}).json()["data"]
+    assert (returned["status"], returned["is_return"], returned["amount"]) == ("lost", True, 1000)
+    types = [event["type"] for event in sandbox.client.get(f"/bank/v1/events?payment={payment}").json()["data"]]
+    assert types == ["dispute.lost", "payment.succeeded", "payment.processing"]
+
+
+def test_what_was_made_in_a_period_is_listed_in_pages_oldest_first(sandbox: RunningSandbox) -> None:
+    since = int(time.time())
+    made = [sandbox.payment()["id"] for _ in range(5)]
+    until_s, seen = int(time.time()) + 1, []
+    query: dict[str, Any] = {"since": since, "until": until_s, "limit": 2}
+    while True:
+        page = sandbox.client.get("/bank/v1/payments", params=query).json()
+        seen += [payment["id"] for payment in page["data"]]
+        if not page["has_more"]:
+            break
+        query["after"] = seen[-1]
+    assert seen[-5:] == made
+    assert len(seen) == len(set(seen))
+    later = sandbox.client.get("/bank/v1/payments", params={"since": until_s + 60, "until": until_s + 120}).json()
+    assert later["data"] == []
+    for wrong in ({"since": "yesterday"}, {"since": "1", "limit": "0"}, {"since": "9" * 30}):
+        assert sandbox.client.get("/bank/v1/payments", params=wrong).status_code == 400
+    assert sandbox.client.get("/bank/v1/events", params={"since": 0, "after": "evt_x"}).status_code == 404
+
+
+def test_events_are_listed_whole_also_those_that_never_went_out(sandbox: RunningSandbox) -> None:
+    since = int(time.time())
+    sandbox.client.put("/bank/v1/control/delivery", json={"lose": 1.0})
+    payment = sandbox.paid()["id"]
+    sandbox.client.put("/bank/v1/control/delivery", json={})
+    listed = sandbox.client.get("/bank/v1/events", params={"since": since, "until": int(time.time()) + 1}).json()
+    assert [e["type"] for e in listed["data"] if e["data"]["object"]["id"] == payment] == ["payment.succeeded"]
+
+
+def test_a_token_can_be_looked_at_and_has_its_cards_fingerprint(sandbox: RunningSandbox) -> None:
+    tokens = [sandbox.token(number) for number in (GOOD_CARD, GOOD_CARD, "5555555555554444")]
+    first, second, other = (sandbox.client.get(f"/bank/v1/tokens/{token}").json() for token in tokens)
+    assert first["fingerprint"] == second["fingerprint"] != other["fingerprint"]
+    assert (first["id"], first["last4"], first["customer"]) == (tokens[0], "4242", None)
+    assert sandbox.client.get("/bank/v1/tokens/tok_nobody").status_code == 404
 
 
 def test_the_bank_can_take_another_sum_than_asked_when_told_to(sandbox: RunningSandbox) -> None:
