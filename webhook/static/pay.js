@@ -20,7 +20,7 @@ let fieldsReady = false;
 let entered = "card"; // what the gateway's fields would pay with
 let paying = false;
 
-const chosen = () => new FormData(form).get("how") ?? "card";
+const chosen = () => form.querySelector("[name=how]:checked")?.value ?? "card";
 const method = () => (chosen() === CANADIAN_DEBIT ? CANADIAN_DEBIT : entered);
 
 function refresh() {

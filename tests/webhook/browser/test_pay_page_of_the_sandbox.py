@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select
 
 from billing.config import Settings
 from billing.database import SessionFactory
-from billing.models import Account, Payment, PortalUser
-from billing.pay_links import create_pay_link
+from billing.models import Payment
 from remit.postgres import EmbeddedPostgres
 from tests.sandbox.databases import empty_database
-from tests.sandbox.running import PORTAL_SECRET, SECRET_KEY, WEBHOOK_SECRET, RunningSandbox, free_port, running_sandbox
+from tests.sandbox.running import PORTAL_SECRET, SECRET_KEY, WEBHOOK_SECRET, RunningSandbox, running_sandbox
 from tests.support.fake_bot import FakeBot
-from tests.webhook.conftest import RunningClock
 from tests.webhook.running import running_edge
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# Without these it looks for its maker's servers at every start.
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -71,53 +47,6 @@ def address(
     )
     with running_edge(known, port, tmp_path / "edge.log"):
         yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture
-def link(
-    address: str, sessions: SessionFactory, account: Account, user: PortalUser, clock: RunningClock
-) -> Callable[..., str]:
-    def make(language: str = "en", **more: Any) -> str:
-        with sessions.begin() as session:
-            token = create_pay_link(
-                session,
-                account_id=account.id,
-                portal_user_id=user.id,
-                sender=None,
-                channel="chat",
-                language=language,
-                purpose="pay",
-                now=clock(),
-                ttl_s=900,
-                **more,
-            )
-        return f"{address}/pay/{token}"
-
-    return make
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """A page whose console must stay clean: what a content policy blocks is said there."""
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    return page
-
-
-@pytest.fixture(autouse=True)
-def complaints(page: Page) -> Iterator[list[str]]:
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    yield found
-    assert [text for text in found if "status of 4" not in text] == []
 
 
 def fill_card(page: Page, number: str = "4242424242424242") -> None:
