@@ -76,6 +76,9 @@ class TestStack:
         """SIGKILL; the supervisor starts it again."""
         os.kill(int(states(self._sockets)[name]["pid"]), signal.SIGKILL)
 
+    def is_running(self, name: str) -> bool:
+        return states(self._sockets)[name]["statename"] == "RUNNING"
+
     def freeze(self, name: str) -> None:
         """It holds still, as a process without CPU does: connections open, no answers."""
         ask(self._sockets, "signalProcess", name, "STOP")
