@@ -60,6 +60,13 @@ def test_a_key_keeps_a_decline_and_a_failure_of_the_server(double: StripeDouble,
         assert len([c for c in double.store.all("charge") if c["payment_intent"] == intent.id]) == 1
 
 
+def test_a_failure_on_demand_is_kept_too_though_the_work_was_done(double: StripeDouble) -> None:
+    double.control.fail_next("fails", PI)
+    form = f"amount=500&currency=cad&{AUTOMATIC}"
+    assert [post(double, PI, form, Idempotency_Key="a").status_code for _ in range(2)] == [500, 500]
+    assert len(double.store.all("payment_intent")) == 1
+
+
 def test_the_same_key_at_the_same_time_is_a_conflict(double: StripeDouble, v1: Any) -> None:
     intent = v1.payment_intents.create({**INTENT, "payment_method": "pm_card_slow"})
     answers: list[int] = []

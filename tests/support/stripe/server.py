@@ -27,7 +27,6 @@ from tests.support.stripe.webhooks import Post
 
 LARGEST_BODY = 256 * 1024
 LINGER_NONE = struct.pack("ii", 1, 0)  # on, 0 seconds: closing sends a reset instead of a goodbye
-AFTER = ("hangs", "fails", "garbles", "resets")
 BROKEN: Object = {"error": {"type": "api_error", "message": "An error occurred on our side."}}
 
 
@@ -91,10 +90,9 @@ class StripeDouble:
             return 429, {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Too many."}}, None
         names = [unquote(id_) for id_ in ids]
         try:
-            status, body, trouble = self._once(route, names, asked, headers.get("Idempotency-Key"), path)
+            return self._once(route, names, asked, headers.get("Idempotency-Key"), path, fault)
         except Deviation as deviation:
             return 500, {"error": {"type": "api_error", "message": f"THE DOUBLE IS WRONG: {deviation}"}}, None
-        return status, body, fault if fault in AFTER else trouble
 
     def _authenticate(self, headers: Any) -> None:
         kind, _, key = headers.get("Authorization", "").partition(" ")
@@ -107,16 +105,19 @@ class StripeDouble:
             raise StripeFailure(403, "invalid_request_error", message, "account_invalid")
 
     def _once(
-        self, route: routes.Route, ids: list[str], asked: Object, key: str | None, path: str
+        self, route: routes.Route, ids: list[str], asked: Object, key: str | None, path: str, fault: str | None
     ) -> tuple[int, Object, str | None]:
+        """The work, or what it came to under this key before; a failure of the server is kept like anything else."""
         if route.method != "post" or not key:
-            return self._work(route, ids, asked, key)
+            status, body, trouble = self._work(route, ids, asked, key)
+            return status, body, fault or trouble
         request = json.dumps([path, asked], sort_keys=True)
         try:
             with self.keys.claimed(key, request) as kept:
                 if kept is not None:
-                    return *kept, None
+                    return *kept, fault
                 status, body, trouble = self._work(route, ids, asked, key)
+                trouble = fault or trouble
                 kept_status, kept_body = (500, BROKEN) if trouble == "fails" else (status, body)
                 self.keys.keep(key, request, kept_status, kept_body)
                 return status, body, trouble
