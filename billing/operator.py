@@ -24,6 +24,8 @@ from billing.settlement import settle_payment
 Decision = Literal["retrieve", "succeeded", "declined", "dismiss"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
+NOT_ASKED = "not the configured gateway, so it cannot be asked"
+
 _FINAL = {"succeeded": "succeeded", "declined": "declined", "canceled": "declined"}
 
 
@@ -63,7 +65,8 @@ def show_item(context: Context, item_id: int) -> ItemView:
         consent = session.scalars(select(Consent).where(Consent.quote_id == quote.id)).one_or_none() if quote else None
         trail = _trail(session, item, payment, refunds, disputes)
     gateway_id = attempts[-1].gateway_object_id if attempts else event.object_id if event is not None else None
-    at_gateway, error = _look(context, gateway_id)
+    of_gateway = payment.gateway if payment is not None else event.gateway if event is not None else None
+    at_gateway, error = _look(context, of_gateway, gateway_id)
     return ItemView(item, payment, attempts, quote, consent, refunds, disputes, event, trail, at_gateway, error)
 
 
@@ -100,10 +103,12 @@ def _settled_by(
     if payment is None or gateway_id is None:
         raise DecisionRefused(item_id, "the gateway has no payment of ours for it: it can only be dismissed")
     if decision == "retrieve":
+        if payment.gateway != context.gateway.name:
+            raise DecisionRefused(item_id, f"payment {payment.reference} was made with {payment.gateway}: {NOT_ASKED}")
         return context.gateway.retrieve_payment(gateway_id)
     if payment.state not in OPEN_STATES:
         raise DecisionRefused(item_id, f"payment {payment.reference} is decided already ({payment.state})")
-    seen, _ = _look(context, gateway_id)
+    seen, _ = _look(context, payment.gateway, gateway_id)
     if seen is not None and decision == "declined" and seen.status in ("requires_confirmation", "requires_action"):
         seen = context.gateway.cancel_payment(gateway_id)  # so that it cannot be charged after all
     if seen is not None and seen.status in _FINAL:
@@ -159,10 +164,12 @@ def _get_item(session: Session, item_id: int) -> OperatorItem:
     return item
 
 
-def _look(context: Context, gateway_id: str | None) -> tuple[GatewayPayment | None, str | None]:
+def _look(context: Context, gateway: str | None, gateway_id: str | None) -> tuple[GatewayPayment | None, str | None]:
     """The gateway's object as it is now, or why it cannot be had."""
     if gateway_id is None:
         return None, None
+    if gateway != context.gateway.name:
+        return None, f"{gateway}: {NOT_ASKED}"
     try:
         return context.gateway.retrieve_payment(gateway_id), None
     except GatewayError as error:

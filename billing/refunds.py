@@ -23,7 +23,7 @@ from billing.errors import AmountNotPositive, CurrencyMismatch, GatewayError, Ga
 from billing.gateways.base import GatewayRefund
 from billing.models import Payment, Refund
 from billing.money import Money
-from billing.payment_records import latest_attempt, lock_payment
+from billing.payment_records import get_payment, latest_attempt, lock_payment
 
 KEY_LIFE = timedelta(hours=23)  # Stripe keeps keys for 24 h: later the same key could refund a second time
 FIRST_PAUSE = timedelta(minutes=1)  # longer than any call may take
@@ -43,12 +43,13 @@ def refund_payment(
 
     Unapplied credit goes first, then the newest allocation; what that uncovers of an invoice is open again, or written
     off if not `reopen_invoices`. The same `request_id` again is the same refund. Raises NotFound, AmountNotPositive,
-    CurrencyMismatch and RefundRefused (more than is left; another refund is pending), before anything moves.
+    CurrencyMismatch and RefundRefused (more than is left; another refund is pending; made with another gateway than
+    the configured one), before anything moves.
     """
     actor = f"operator:{operator}"
     try:
         with context.sessions.begin() as session:
-            refund, is_new = _open(session, payment_id, amount, reopen_invoices, request_id, actor, context.now())
+            refund, is_new = _open(session, context, payment_id, amount, reopen_invoices, request_id, actor)
     except IntegrityError as error:
         raise RefundRefused(payment_id, "another refund of it is not decided yet") from error
     if is_new:
@@ -59,12 +60,12 @@ def refund_payment(
 
 def _open(
     session: Session,
+    context: Context,
     payment_id: int,
     amount: Money,
     reopen_invoices: bool,
     request_id: str | None,
     actor: str,
-    now: datetime,
 ) -> tuple[Refund, bool]:
     payment = lock_payment(session, payment_id)
     earlier = session.scalars(select(Refund).where(Refund.payment_id == payment_id)).all()
@@ -78,12 +79,14 @@ def _open(
         raise CurrencyMismatch(payment.currency, amount.currency)
     if payment.gateway == "elsewhere":
         raise RefundRefused(payment_id, "it was made elsewhere and is refunded there")
+    if payment.gateway != context.gateway.name:
+        raise RefundRefused(payment_id, f"it was made with {payment.gateway}, which is not configured")
     if any(refund.state == "pending" for refund in earlier):
         raise RefundRefused(payment_id, "another refund of it is not decided yet")
     free = reversals.free_of(session, payment)
     if amount > free:
         raise RefundRefused(payment_id, f"only {free} of it can be given back")
-    return _insert(session, payment, amount, "pending", key, reopen_invoices, actor, now), True
+    return _insert(session, payment, amount, "pending", key, reopen_invoices, actor, context.now()), True
 
 
 def _insert(
@@ -195,10 +198,13 @@ def reconcile_refunds(context: Context) -> int:
 
 
 def refresh_refunds(context: Context, payment_id: int) -> None:
-    """Settles what the gateway's list says of the payment's refunds; one that it never heard of is asked for again."""
+    """Settles what the gateway's list says of the payment's refunds; one that it never heard of is asked for again.
+
+    Nothing where the payment was made with another gateway: what this one does not know says nothing about it.
+    """
     with context.sessions() as session:
-        gateway_id = latest_attempt(session, payment_id).gateway_object_id
-    if gateway_id is None:
+        payment, gateway_id = get_payment(session, payment_id), latest_attempt(session, payment_id).gateway_object_id
+    if gateway_id is None or payment.gateway != context.gateway.name:
         return
     listed = context.gateway.list_refunds(gateway_id)
     for seen in listed:
