@@ -30,7 +30,8 @@ def save_test_cards(context: Context, gateway: StripeGateway, methods_file: Path
     """Saves each demo customer's cards at Stripe, where they have none yet: test customers outlive our database.
 
     Where they cannot be saved (STRIPE_API_BASE is not Stripe and knows none of its test methods, or the account takes
-    no cards), the demo goes on without: a card can be saved on the secure page. Raises GatewayError, stripe.StripeError.
+    no cards), the demo goes on without: a card can be saved on the secure page.
+    Raises GatewayError, stripe.StripeError.
     """
     wanted = json.loads(methods_file.read_text())
     with context.sessions() as session:
