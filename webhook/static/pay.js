@@ -17,6 +17,7 @@ let mandates = {};
 let asked = 0;
 let fields = null;
 let fieldsReady = false;
+let broken = false; // the gateway's fields cannot be had
 let entered = "card"; // what the gateway's fields would pay with
 let paying = false;
 
@@ -102,7 +103,7 @@ function drawMethod() {
   const kind = method();
   const permission = quote ? mandates[kind] : undefined;
   const debit = kind !== "card";
-  show("fields", kind !== CANADIAN_DEBIT);
+  show("fields", kind !== CANADIAN_DEBIT && !broken);
   show("never", !debit);
   show("debit-next", kind === CANADIAN_DEBIT);
   show("mandate", Boolean(permission));
@@ -120,11 +121,18 @@ form.addEventListener("change", ({ target }) => {
 });
 
 const handlers = {
-  ready() { fieldsReady = true; mark("card", ""); refresh(); },
+  ready() { found(true, ""); },
   method(kind) { entered = kind; drawMethod(); },
   submit() { form.requestSubmit(); },
-  trouble(text) { fieldsReady = false; mark("card", text); refresh(); },
+  trouble(text) { found(false, text); },
 };
+
+function found(fine, text) {
+  [fieldsReady, broken] = [fine, !fine];
+  mark("card", text);
+  drawMethod();
+  refresh();
+}
 
 async function tokenize(sent) {
   if (method() === CANADIAN_DEBIT) return ENTERED_AFTER_PAY;
