@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from billing.gateways.stripe_reading import plain
 
 PATIENCE_S = 10.0  # for one question
 LONGEST_REASON = 200  # characters of what Stripe says
+# Stripe's library on what is no answer of Stripe's.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 EVENTS_PATH = "/webhooks/stripe"
 Mark = Literal["ok", "warning", "wrong"]
 
@@ -96,6 +98,9 @@ class Asking:
         try:
             with within(PATIENCE_S):
                 answer = question()
+            self.answered_at = self.now()
+            told = answer.last_response
+            found: Mapping[str, Any] = plain(answer)
         except stripe.AuthenticationError:
             next_ = "copy it anew: Dashboard → Developers → API keys"
             return Line("wrong", what, "Stripe does not know the secret key", next_)
@@ -107,11 +112,23 @@ class Asking:
             return Line("wrong", what, f"Stripe does not answer: {self._said(error)}", next_)
         except stripe.StripeError as error:
             return Line(refused, what, f"could not be read: {self._said(error)}", "look at it in the Dashboard")
-        self.answered_at = self.now()
-        told = answer.last_response
+        except UNREADABLE as error:
+            next_ = "is STRIPE_API_BASE really Stripe's?"
+            return Line(refused, what, f"the answer is none of Stripe's ({type(error).__name__})", next_)
         self.headers = {name.lower(): value for name, value in told.headers.items()} if told is not None else {}
-        found: Mapping[str, Any] = plain(answer)
         return found
+
+    def ask_list(
+        self, what: str, question: Callable[[], stripe.StripeObject], *, permission: str
+    ) -> Sequence[Mapping[str, Any]] | Line:
+        """The first page of a list: a hundred, which is more than anybody has of these."""
+        listed = self.ask(what, question, permission=permission)
+        if isinstance(listed, Line):
+            return listed
+        found = listed.get("data")
+        if not isinstance(found, list):
+            return Line("warning", what, "the answer is no list", "is STRIPE_API_BASE really Stripe's?")
+        return [item for item in found if isinstance(item, dict)]
 
     def _said(self, error: stripe.StripeError) -> str:
         said = error.user_message or str(error) or type(error).__name__

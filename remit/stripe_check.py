@@ -116,9 +116,9 @@ def _account(asking: Asking) -> Line:
     account = asking.ask("account", asking.v1.accounts.retrieve_current, permission="Accounts")
     if isinstance(account, Line):
         return account
-    profile = account.get("business_profile") or {}
-    name = profile.get("name") or "unnamed"
-    found = f"{account['id']}, {name}, {account.get('country')}, {str(account.get('default_currency')).upper()}"
+    profile = account.get("business_profile")
+    name = (profile.get("name") if isinstance(profile, dict) else None) or "unnamed"
+    found = f"{account.get('id')}, {name}, {account.get('country')}, {str(account.get('default_currency')).upper()}"
     if not account.get("charges_enabled"):
         return Line("wrong", "account", f"{found}: may not charge", "finish its activation in the Dashboard")
     return Line("ok", "account", found)
@@ -129,11 +129,13 @@ def _account(asking: Asking) -> Line:
 
 def _methods(asking: Asking, setup: Setup) -> Iterator[Line]:
     list_ = asking.v1.payment_method_configurations.list
-    listed = asking.ask("payment methods", lambda: list_({"limit": 100}), permission="Payment method configurations")
+    listed = asking.ask_list(
+        "payment methods", lambda: list_({"limit": 100}), permission="Payment method configurations"
+    )
     if isinstance(listed, Line):
         yield listed
         return
-    active = [found for found in listed["data"] if found.get("active")]
+    active = [found for found in listed if found.get("active")]
     chosen = next((found for found in active if found.get("is_default")), active[0] if active else None)
     if chosen is None:
         yield Line("wrong", "cards", "no payment methods are set up", "Dashboard → Settings → Payment methods")
@@ -145,7 +147,7 @@ def _methods(asking: Asking, setup: Setup) -> Iterator[Line]:
 
 def _is_on(configuration: Mapping[str, Any], kind: str) -> bool:
     found = configuration.get(kind)
-    return bool(found and found.get("available"))
+    return isinstance(found, dict) and bool(found.get("available"))
 
 
 def _cards(configuration: Mapping[str, Any]) -> Line:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import stripe
@@ -195,6 +198,34 @@ def test_what_a_key_may_not_read_is_a_warning_and_the_rest_is_checked(
     lines = check(double)
     assert (lines["account"].mark, lines["payment methods"].mark) == ("warning", "warning")
     assert lines["its events"].mark == "ok"
+
+
+@pytest.mark.parametrize("told", [b"[]", b"null", b"7", b"{}", b'{"error": "no"}', b"<html>", b"\xff"])
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_an_address_that_is_not_stripes_is_told_and_does_not_end_in_a_traceback(told: bytes, status: int) -> None:
+    with httpserver(status, told) as url:
+        setup = Setup("sk_test_1", "pk_test_1", "whsec_1", url, "", "", OURS, sandbox_enabled=False)
+        lines = list(check_stripe(setup, arrived=lambda _: False))
+    assert lines[1].what == "Stripe"
+    assert lines[1].mark == "wrong" or (status == 200 and {line.mark for line in lines} > {"ok"})
+
+
+@contextmanager
+def httpserver(status: int, body: bytes) -> Iterator[str]:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_two_signing_secrets_are_a_rotation_under_way(double: StripeDouble) -> None:
