@@ -56,6 +56,16 @@ def test_scripted_chat_prints_json_with_the_payments_state(remit: Remit) -> None
     assert turns[2]["payment"]["state"] == "succeeded"
 
 
+def test_a_compare_finds_a_payment_on_both_sides(remit: Remit) -> None:
+    """Other tests may have left their bank in a state that differs; this payment is right on both sides."""
+    paid = json.loads(remit("chat", AS=remit.someone("maya"), SAY="pay 40|[Visa ending 4242]|yes", JSON="1").stdout)
+    done = remit("compare", "--json")
+    told = json.loads(done.stdout)
+    assert told["gateway"] == "sandbox" and told["payments"] >= 1
+    assert paid[-1]["payment"]["reference"] not in {d["payment"] for d in told["differences"]["first"]}
+    assert done.returncode == (0 if told["agrees"] else 1)
+
+
 def test_a_turn_without_an_answer_is_an_exit_code(remit: Remit) -> None:
     done = remit("chat", AS=remit.someone("maya"), SAY="pay 50|[No such button]")
     assert done.returncode == 1 and "no one button is [No such button]" in done.stdout
