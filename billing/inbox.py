@@ -9,7 +9,9 @@ Whatever order they come in and however old they are: what is settled is the obj
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -24,18 +26,25 @@ from billing.payment_states import SUCCEEDED
 
 # An event can overtake the commit that knows its payment; after the last try it is a person's.
 ORPHAN_RETRIES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+LATER = -1  # priority of what is looked at again: a flood of strangers' events holds up none of ours
 
 ABOUT_PAYMENTS = frozenset({"payment", "refund", "dispute"})
 
-# The one statement on the way of a delivery: row and job are committed together, or neither is.
+# The one statement on the way of a delivery: row and job are committed together, or neither is. What is about a payment
+# that no attempt names (a stranger) begins as an orphan, with its first pause.
+_JOB = outbox.defer_sql("handle_event", at="at", priority=f"{LATER} * tries", event_row_id="id")
 _STORE = text(f"""
     with stored as (
         insert into events_received
-               (gateway, event_id, type, subject, object_id, customer, payload, made_at, received_at)
-        values (:gateway, :event_id, :type, :subject, :object_id, :customer, cast(:payload as jsonb), :made_at, :now)
-        on conflict do nothing returning id
+               (gateway, event_id, type, subject, object_id, customer, payload, made_at, received_at, outcome, tries)
+        select :gateway, :event_id, :type, :subject, :object_id, :customer, cast(:payload as jsonb),
+               cast(:made_at as timestamptz), :now, case when stranger then 'orphan' end, cast(stranger as int)
+          from (select :by_id_only and not exists (select from attempts where gateway_object_id = :object_id)
+               ) as looked(stranger)
+        on conflict do nothing
+        returning id, tries, case when tries > 0 then cast(:later as timestamptz) end as at
     )
-    select {outbox.defer_sql("handle_event", event_row_id="id")} from stored
+    select {_JOB} from stored
 """)  # noqa: S608  (constants of ours only)
 
 
@@ -53,6 +62,8 @@ def receive_event(session: Session, gateway: str, event: GatewayEvent, now: date
             "payload": json.dumps(event.payload),
             "made_at": event.created_at,
             "now": now,
+            "by_id_only": event.subject in ABOUT_PAYMENTS and not _bears_reference(event.payload),
+            "later": now + ORPHAN_RETRIES[0],
         },
     )
     return stored.first() is not None
@@ -102,12 +113,12 @@ def _known_without_asking(session: Session, row: EventReceived, now: datetime) -
     if state == SUCCEEDED and row.subject == "payment":
         row.handled_at, row.outcome = now, "no_change"
         return True
-    return state is None and not _bears_reference(row) and _later(session, row, "orphan", now)
+    return state is None and not _bears_reference(row.payload) and _later(session, row, "orphan", now)
 
 
-def _bears_reference(row: EventReceived) -> bool:
+def _bears_reference(payload: Mapping[str, Any]) -> bool:
     """A hint, and all that is read from what the event itself says: does its object carry metadata as ours do?"""
-    object_ = (row.payload.get("data") or {}).get("object") or {}
+    object_ = (payload.get("data") or {}).get("object") or {}
     return "payment_reference" in (object_.get("metadata") or {})
 
 
@@ -175,7 +186,8 @@ def _later(session: Session, row: EventReceived, outcome: str, now: datetime) ->
         return False
     row.tries += 1
     row.outcome = outcome
-    outbox.defer(session, "handle_event", at=now + ORPHAN_RETRIES[row.tries - 1], event_row_id=row.id)
+    at = now + ORPHAN_RETRIES[row.tries - 1]
+    outbox.defer(session, "handle_event", at=at, priority=LATER, event_row_id=row.id)
     return True
 
 

@@ -15,17 +15,19 @@ from sqlalchemy.orm import Session
 _deferring = App(connector=SyncPsycopgConnector())  # never opened: every job rides on the caller's own connection
 
 
-def defer(session: Session, task: str, *, at: datetime | None = None, **arguments: str | int | None) -> None:
+def defer(
+    session: Session, task: str, *, at: datetime | None = None, priority: int = 0, **arguments: str | int | None
+) -> None:
     """Queues `task` in the session's transaction (a rollback takes it along), to run now or at `at`."""
     session.flush()
     connection = cast("psycopg.Connection[object]", session.connection().connection.driver_connection)
-    _deferring.configure_task(task, schedule_at=at, connection=connection).defer(**arguments)
+    _deferring.configure_task(task, schedule_at=at, priority=priority, connection=connection).defer(**arguments)
 
 
-def defer_sql(task: str, **arguments: str) -> str:
-    """The same inside a statement of the caller's: an SQL expression; `arguments` are SQL expressions as well."""
+def defer_sql(task: str, *, at: str, priority: str, **arguments: str) -> str:
+    """The same inside a statement of the caller's: an SQL expression, made of SQL expressions."""
     pairs = ", ".join(f"'{name}', {value}" for name, value in arguments.items())
-    job = f"row('default', '{task}', 0, null, null, jsonb_build_object({pairs}), null)"
+    job = f"row('default', '{task}', {priority}, null, null, jsonb_build_object({pairs}), {at})"
     return f"procrastinate_defer_jobs_v1(array[{job}::procrastinate_job_to_defer_v1])"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 
 import psycopg
@@ -18,7 +17,6 @@ from worker.tasks import context, tasks
 log = logging.getLogger("worker")
 CONCURRENCY = 4  # letters and status queries wait on other people's servers
 STALLED_AFTER_S = 30.0  # no heartbeat for so long: the worker that had the job is dead
-GIVE_WAY = 5  # of 19: where processors are few, the edge answers people and gateways first
 POLL_S = 2.0  # a NOTIFY wakes us at once; this is for the one that got lost
 
 
@@ -76,5 +74,4 @@ if __name__ == "__main__":
     # Arguments of jobs and addresses of objects are nobody's at INFO.
     for chatty in ("procrastinate", "httpx", "stripe"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    os.nice(GIVE_WAY)
     sys.exit(asyncio.run(run()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -43,11 +44,26 @@ def test_event_is_stored_with_its_job_and_answered(
     assert (response.status_code, response.data) == (200, b"")
     with sessions() as session:
         event = session.scalars(select(EventReceived)).one()
-        job = session.execute(text("select task_name, queue_name, args, status from procrastinate_jobs")).one()
+        job = session.execute(
+            text("select task_name, queue_name, args, status, priority, scheduled_at from procrastinate_jobs")
+        ).one()
     assert (event.gateway, event.type, event.subject, event.object_id) == (
         *("fake", "payment.succeeded", "payment", "pay_1"),
     )
-    assert tuple(job) == ("handle_event", "default", {"event_row_id": event.id}, "todo")
+    assert tuple(job[:4]) == ("handle_event", "default", {"event_row_id": event.id}, "todo")
+    # pay_1 is nobody's: it is looked at after a minute, and after whatever is ours.
+    assert (event.outcome, event.tries) == ("orphan", 1)
+    assert job.scheduled_at - event.received_at == timedelta(minutes=1) and job.priority < 0
+
+
+def test_event_that_may_be_ours_is_looked_at_at_once(
+    client: FlaskClient, gateway: FakeGateway, sessions: SessionFactory
+) -> None:
+    assert send(client, *an_event(gateway, "method.attached")).status_code == 200
+    with sessions() as session:
+        job = session.execute(text("select scheduled_at, priority from procrastinate_jobs")).one()
+        assert session.scalars(select(EventReceived.outcome)).one() is None
+    assert tuple(job) == (None, 0)
 
 
 def test_repeated_event_is_stored_once(client: FlaskClient, gateway: FakeGateway, sessions: SessionFactory) -> None:
