@@ -85,7 +85,7 @@ def sessions(engine: Engine) -> SessionFactory:
 
 
 # Packages whose tests share stacks of processes stay with one worker; everything else is handed out file by file.
-TOGETHER = frozenset(("bot", "browser", "contract", "conversations", "load", "remit", "sandbox"))
+TOGETHER = frozenset(("bot", "browser", "contract", "conversations", "load", "remit", "sandbox", "with_stripe"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
