@@ -27,6 +27,7 @@ from billing.models import (
     PaymentMethod,
     Refund,
 )
+from billing.money import Money
 from billing.refunds import refund_payment
 from billing.verify import verify
 from tests.billing import builders as b
@@ -302,6 +303,22 @@ def test_a_difference_that_settlement_flagged_is_not_found_again(
     assert kinds(last_day(context)) == ["behind"]
     assert filed(context) == ["capture_differs"]  # booked as captured, and told
     assert last_day(context).agrees
+
+
+def test_another_currency_in_suspense_agrees_and_one_that_is_not_there_does_not(
+    context: Context, gateway: FakeGateway, account: Account
+) -> None:
+    behaves(context, gateway, account, "processing")
+    payment = b.pay(context, account, "120.00")
+    gateway.decide(gateway_id(context, payment), "succeeded", captured=Money(9000, "USD"))
+    assert kinds(last_day(context)) == ["behind"]
+    assert filed(context) == ["capture_differs"]
+    assert last_day(context).agrees
+    gateway.decide(gateway_id(context, payment), "succeeded", captured=cad("90.00"))
+    report = last_day(context)
+    assert [(d.kind, d.detail) for d in report.differences] == [
+        ("booked_differs", "booked 90.00 USD; there: 90.00 CAD")
+    ]
 
 
 def test_what_is_over_here_can_no_longer_be_charged_there(
