@@ -76,9 +76,9 @@ def a_quote_never_expires(patch: pytest.MonkeyPatch, _sessions: SessionFactory) 
 def another_amount_is_charged_than_was_quoted(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
     make = payments._order
 
-    def order(*arguments: Any) -> tuple[ChargeOrder, str | None]:
-        made, customer = make(*arguments)
-        return replace(made, amount=made.amount + Money(1, "CAD")), customer
+    def order(*arguments: Any) -> ChargeOrder:
+        made = make(*arguments)
+        return replace(made, amount=made.amount + Money(1, "CAD"))
 
     patch.setattr(payments, "_order", order)
 
@@ -114,10 +114,10 @@ def the_key_of_a_refund_comes_from_the_clock(patch: pytest.MonkeyPatch, _session
 def a_transaction_is_open_across_a_call(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
     confirm = payments._confirm
 
-    def confirmed(context: Context, payment_id: int, gateway_id: str) -> None:
+    def confirmed(context: Context, payment_id: int, gateway_id: str, order: ChargeOrder) -> None:
         with context.sessions() as session:
             session.get(Payment, payment_id)
-            confirm(context, payment_id, gateway_id)
+            confirm(context, payment_id, gateway_id, order)
 
     patch.setattr(payments, "_confirm", confirmed)
 

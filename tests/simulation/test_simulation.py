@@ -62,6 +62,7 @@ def test_a_planted_bug_is_noticed(sessions: SessionFactory, monkeypatch: pytest.
     plant(monkeypatch, sessions)
     for seed in range(PATIENCE):
         if story := tell(sessions, seed, about).wrong:
+            assert not any("TypeError" in line for line in story), f"{name} no longer fits what it replaces: {story}"
             print(f"{name}: seed {seed}: {story[0]}")  # noqa: T201  (with -s: how soon, and by what)
             return
     pytest.fail(f"{name}: not noticed in {PATIENCE} stories")
