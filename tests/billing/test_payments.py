@@ -554,6 +554,21 @@ def test_a_payment_of_another_gateway_is_not_asked_about_here_and_is_an_operator
         assert session.scalars(select(OperatorItem.kind)).all() == ["too_old"]
 
 
+def test_a_declined_one_of_another_gateway_is_not_cancelled_here_and_is_an_operators_in_the_end(
+    context: Context, account: Account, gateway: FakeGateway, clock: Clock
+) -> None:
+    behave(gateway, context, account, "declined")
+    payment = pay(context, account)
+    other = a_context(context.sessions, FakeGateway(name="other"), now=clock)
+    for _ in range(30):
+        clock.forward(hours=1)
+        reconcile.reconcile_due(other)
+    assert cast("FakeGateway", other.gateway).calls == []
+    assert not closed(context, payment)
+    with context.sessions() as session:
+        assert session.scalars(select(OperatorItem.kind)).all() == ["not_closed"]
+
+
 def test_a_card_of_another_gateway_charges_nothing(context: Context, account: Account, clock: Clock) -> None:
     other = a_context(context.sessions, FakeGateway(name="other"), now=clock)
     with context.sessions.begin() as session:
