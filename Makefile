@@ -13,7 +13,7 @@ override SAY := $(value SAY)
 endif
 export PORT AS SAY JSON
 
-.PHONY: help setup demo test test-all test-stripe chat verify bench bench-events hearing lint format
+.PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
@@ -45,6 +45,10 @@ chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|ye
 verify: ## Check every invariant of the running stack's books
 	@deploy/setup.sh service
 	@exec $(PYTHON) -m remit verify
+
+nlu-report: setup ## How well it understands, as a page: var/nlu-report.html
+	@$(PYTHON) -m remit train
+	@bot/.venv/bin/python -m bot report
 
 bench: setup ## Measure against stock Rasa; one JSON document
 	@exec $(PYTHON) -m benchmarks $(ARGS)

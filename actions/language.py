@@ -14,6 +14,10 @@ from assistant.folding import fold
 from assistant.identity import set_language
 
 _NAMES = {"en": re.compile(r"\b(?:english|anglais|anglaise)\b"), "fr": re.compile(r"\b(?:french|francais|francaise)\b")}
+_REFUSED = re.compile(
+    r"\b(?:not|don'?t|cannot|can'?t|never|pas|rien|no)\b(?: [\w']+){0,3}? (?:l')?"
+    r"(?:(?P<en>english|anglaise?)|(?P<fr>french|francaise?))\b"
+)
 
 
 class ActionChangeLanguage(Task):
@@ -37,5 +41,8 @@ class ActionChangeLanguage(Task):
 def _named(text: str) -> str | None:
     """The language that the sentence names; None for none or both."""
     folded = fold(text).text
-    named = [language for language, pattern in _NAMES.items() if pattern.search(folded)]
+    refused = {str(found.lastgroup) for found in _REFUSED.finditer(folded)}
+    named = [language for language, pattern in _NAMES.items() if pattern.search(folded) and language not in refused]
+    if not named and len(refused) == 1:
+        return "en" if "fr" in refused else "fr"  # "I don't speak French"
     return named[0] if len(named) == 1 else None

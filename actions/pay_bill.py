@@ -163,7 +163,7 @@ def _without_news(turn: Turn, wish: Wish, asked: str | None) -> Events:  # noqa:
         case "choose_method", _:
             withdraw(turn, "changes_method")
             return ask_method(turn, wish.with_method(None))
-        case "pay", str(slot) if refuses(turn.text):
+        case "pay" | "nlu_fallback" | "out_of_scope", str(slot) if refuses(turn.text):
             return _no(turn, wish, slot)
         case "pay" | "add_card" | "unsure", _:
             return proceed(turn, wish) if asked is None else ask_again(turn, wish, asked)

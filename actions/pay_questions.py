@@ -107,6 +107,8 @@ def ask_method(
     titles = [label[:1].upper() + label[1:] for label in labels]
     buttons = [button(title, "choose_method", method=str(m.id)) for title, m in zip(titles, offered, strict=True)]
     buttons += [button(turn.word("button_new_card"), "add_card", method=NEW), _cancel(turn)]
+    if not wish.methods and not preface:
+        preface = (turn.word("method_none_saved"),)
     if question is None:
         known = wish.amount is not None
         question = turn.word("ask_method", amount=wish.amount) if known else turn.word("ask_method_first")

@@ -87,13 +87,10 @@ class ActionNotOffered(Task):
     called = "action_not_offered"
 
     def answer(self, turn: Turn) -> list[EventType]:
-        if later_day(turn.text) is not None:
-            said = turn.word("pays_now_only")
-            amount = read_sum(turn).amount
-        else:
-            said, amount = turn.word("not_offered"), None
+        key = "pays_now_only" if later_day(turn.text) is not None else "not_offered"
+        amount = read_sum(turn).amount if key == "pays_now_only" else None
         pay = pay_button(amount, *turn.place) if amount is not None else button(turn.word("button_pay"), "pay")
-        turn.say(said, buttons=[] if turn.in_form else [pay])
+        turn.say(turn.word(key), buttons=[] if turn.in_form else [pay])
         return []
 
 

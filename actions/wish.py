@@ -29,6 +29,9 @@ NOTHING_SAID = NoMethod()
 _A_SUM = re.compile(
     r"\$|\b(?:dollars?|bucks?|cad|piastres?|pay|payer|paye|paie|amount|montant|make it|mets)\b", re.IGNORECASE
 )
+_A_SHARE = re.compile(
+    r"(?:\b(?:a|one|two|three|le|un|les|deux|trois)\b[ -])?\b(?:thirds?|quarters?|fourths?|tiers|quarts?)\b"
+)
 CARD_MARKER = "⟦card⟧"  # what assistant.redact leaves in place of a card number
 
 
@@ -116,7 +119,7 @@ def listen_to(turn: Turn, wish: Wish, asked: str | None) -> Said:
     text = turn.text
     if CARD_MARKER in text:
         return Said(card_typed=True)
-    method = _method(turn, wish, asked, text)
+    method = _method(turn, wish, asked, _A_SHARE.sub(" ", text) if read_share(text) is not None else text)
     if not isinstance(method, NoMethod) and text.strip(" .!").replace(" ", "").isdigit():
         return Said(method=method)  # digits that were understood as a card or a place in the list are no amount as well
     said = read_sum(turn)
@@ -124,9 +127,18 @@ def listen_to(turn: Turn, wish: Wish, asked: str | None) -> Said:
         if _A_SUM.search(text) is None:
             return Said(method=method)  # "4242 please", "no wait, 4444"
         method = _method(turn, wish, asked, text.replace(method.method.last4, " "))  # "$4444", "pay 4444 by visa"
+    elif isinstance(method, Chosen) and said.nothing:
+        said = _beside(turn, method.method, text)  # "pay 20 visa 4242"
     if asked == METHOD and said.nothing and isinstance(method, NoMethod) and turn.intent == "add_card":
         method = NewCard()
     return Said(said.amount, said.invoice_id, said.problem, said.candidates, method)
+
+
+def _beside(turn: Turn, method: PaymentMethod, text: str) -> Said:
+    """The one number that is left when the card's name and digits are taken out, if it is an amount."""
+    rest = re.sub(rf"\b(?:{method.brand}|{method.last4})\b", " ", text, flags=re.IGNORECASE)
+    reading = read_amount(without_later_day(rest), turn.principal.language)
+    return _exact(turn, reading.value, reading.currency) if isinstance(reading, Exact) else Said()
 
 
 def _only_number_is(ending: str, text: str) -> bool:

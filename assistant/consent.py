@@ -46,7 +46,8 @@ def begins_with_yes(text: str) -> bool:
 
 
 _REFUSALS = re.compile(
-    r"\b(?:don'?t|do not|dont|didn'?t|not|never|won'?t|will not|wouldn'?t|cannot|can'?t|no longer|refuse)\b"
+    r"\b(?:don'?t|do not|didn'?t|not|never|won'?t|will not|wouldn'?t|no longer|refuse)\b[^.;,!?]{0,24}"
+    r"\b(?:pay|paying|charge|charged|take|want|do (?:it|that|this))\b"
     r"|\b(?:veux|vais|peux|voudrais|paierai|paye|paie|payer|payez) (?:pas|plus|jamais)\b"
     r"|\bne pas\b|\bpas (?:payer|question)\b"
 )

@@ -6,6 +6,7 @@ python -m bot train --check    check domain, rules and examples; exit 1 with wha
 python -m bot parse TEXT …     show what the classifier makes of sentences
 python -m bot parse --json     the same for lines on standard input, as JSON lines
 python -m bot parse --serve N  the same as POST /model/parse on port N, for scoring scripts
+python -m bot report           how well it understands the held-out sentences, as a page in var/
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     parse.add_argument("text", nargs="*")
     parse.add_argument("--json", action="store_true", help="lines in, JSON lines out")
     parse.add_argument("--serve", type=int, metavar="PORT", help="answer POST /model/parse on loopback")
+    commands.add_parser("report", help="write var/nlu-report.html")
     options = parser.parse_args(arguments)
     _log_to_stdout()
     try:
-        return {"run": _run, "train": _train, "parse": _parse}[options.command](options)
+        return {"run": _run, "train": _train, "parse": _parse, "report": _report}[options.command](options)
     except SettingsError as error:
         print(f"bot: {error}", file=sys.stderr)
         return 2
@@ -91,6 +93,14 @@ def _parse(options: argparse.Namespace) -> int:
         parse.stream(classifier)
     else:
         parse.show(classifier, options.text)
+    return 0
+
+
+def _report(_: argparse.Namespace) -> int:
+    slim.apply(serving=True)
+    from bot import inputs, parse, report  # noqa: PLC0415 (after the stand-ins)
+
+    print(f"report  {report.write(parse.load_classifier(_model(inputs.model_path()))).relative_to(inputs.ROOT)}")
     return 0
 
 

@@ -46,6 +46,13 @@ def normalize(text: str) -> str:
     return " ".join(text.split())
 
 
+def unaccented(text: str) -> str:
+    """`réessayer` as `reessayer`: many leave accents out, and a speech recogniser may."""
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+
+
 def with_placeholders(text: str, amount: str, invoice: str, four: str, number: str) -> str:
     text = INVOICE.sub(f" {invoice} ", text)
     text = AMOUNT.sub(f" {amount} ", text)
@@ -54,8 +61,10 @@ def with_placeholders(text: str, amount: str, invoice: str, four: str, number: s
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a normalized sentence: numbers by kind, `don't` as `dont`, no punctuation but the question mark."""
-    replaced = with_placeholders(text, "amountx", "invoicex", "fourx", "numberx").replace("'", "")
+    """The words of a normalized sentence: numbers by kind, `don't` as `dont`, no accents, no punctuation but the
+    question mark.
+    """
+    replaced = with_placeholders(unaccented(text), "amountx", "invoicex", "fourx", "numberx").replace("'", "")
     return [word for word in WORD.findall(replaced) if word not in '.,!"-:;()']
 
 

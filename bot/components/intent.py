@@ -24,7 +24,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.components import consent
-from bot.components.features import Embedder, NgramWeights, normalize
+from bot.components.features import Embedder, NgramWeights, normalize, tokens, unaccented
 from bot.components.typos import misspell
 
 FALLBACK = "nlu_fallback"
@@ -49,12 +49,13 @@ class Reading:
 @dataclass(frozen=True)
 class Thresholds:
     """Confidence, 0 to 1, below which a sentence counts as not understood; `margin` is the least lead of a yes over
-    the next best.
+    the next best, `affirm_foreign` the confidence that a yes needs when a word of it is in no yes of the examples.
     """
 
     others: float
     affirm: float
     affirm_margin: float
+    affirm_foreign: float
 
 
 class IntentModel:
@@ -68,7 +69,9 @@ class IntentModel:
         sparse: np.ndarray,
         bias: np.ndarray,
         thresholds: Thresholds,
+        affirm_words: frozenset[str],
     ) -> None:
+        self.affirm_words = affirm_words
         self.labels = list(labels)
         self.ngrams = ngrams
         self.dense, self.sparse, self.bias = dense, sparse, bias
@@ -104,7 +107,9 @@ class IntentModel:
             instead = consent.second_thought(plain)
             if instead:
                 return Reading(instead, confidence, ranking)
-            if confidence < self.thresholds.affirm or confidence - second < self.thresholds.affirm_margin:
+            foreign = not self.affirm_words.issuperset(tokens(plain))
+            least = self.thresholds.affirm_foreign if foreign else self.thresholds.affirm
+            if confidence < least or confidence - second < self.thresholds.affirm_margin:
                 return Reading(FALLBACK, 1.0 - confidence, ranking)
         if confidence < self.thresholds.others:
             return Reading(FALLBACK, 1.0 - confidence, ranking)
@@ -121,6 +126,7 @@ class IntentModel:
             dense=self.dense,
             sparse=self.sparse.astype(np.float16),
             bias=self.bias,
+            affirm_words=np.frombuffer("\n".join(sorted(self.affirm_words)).encode(), dtype=np.uint8),
         )
         return buffer.getvalue()
 
@@ -136,6 +142,7 @@ class IntentModel:
                 archive["sparse"].astype(np.float32),
                 archive["bias"],
                 thresholds,
+                frozenset(archive["affirm_words"].tobytes().decode().split("\n")),
             )
 
 
@@ -147,7 +154,11 @@ def train_model(texts: Sequence[str], labels: Sequence[str], config: dict[str, A
 
     plain = [normalize(text) for text in texts]
     seeds = range(int(config["misspelled_copies"]))
-    copies = [(misspell(text, seed), label) for seed in seeds for text, label in zip(plain, labels, strict=True)]
+    copies = [
+        (misspell(unaccented(text) if seed % 2 else text, seed), label)
+        for seed in seeds
+        for text, label in zip(plain, labels, strict=True)
+    ]
     originals = set(plain)
     copies = [(text, label) for text, label in copies if text not in originals]
     sentences = plain + [text for text, _ in copies]
@@ -177,7 +188,12 @@ def train_model(texts: Sequence[str], labels: Sequence[str], config: dict[str, A
         iterations=int(config["iterations"]),
     )
     # The scale is part of the features in training only; afterwards it is part of the weights.
-    return IntentModel(names, ngrams, dense_weights * scale, sparse_weights * scale, bias, thresholds_of(config))
+    affirm_words = frozenset(
+        word for text, label in zip(plain, labels, strict=True) if label == AFFIRM for word in tokens(text)
+    )
+    return IntentModel(
+        names, ngrams, dense_weights * scale, sparse_weights * scale, bias, thresholds_of(config), affirm_words
+    )
 
 
 def thresholds_of(config: dict[str, Any]) -> Thresholds:
@@ -186,6 +202,7 @@ def thresholds_of(config: dict[str, Any]) -> Thresholds:
         others=float(config["threshold"]),
         affirm=float(config["affirm_threshold"]),
         affirm_margin=float(config["affirm_margin"]),
+        affirm_foreign=float(config["affirm_foreign"]),
     )
 
 
@@ -202,6 +219,7 @@ class SentenceClassifier(IntentClassifier, GraphComponent):
             "threshold": 0.4,
             "affirm_threshold": 0.7,
             "affirm_margin": 0.3,
+            "affirm_foreign": 0.9,
             "scale": 2.0,
             "strength": 4.0,
             "iterations": 80,
