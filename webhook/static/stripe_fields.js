@@ -13,7 +13,7 @@ export function createFields(config, { ready, method, trouble }) {
   let elements = null;
   let charge = null; // {minor, save} as last told
 
-  loaded.then((made) => { stripe = made; mount(); }, () => trouble(texts.blocked));
+  loaded.then((made) => { stripe = made; mount(); }, lost);
   dark.addEventListener("change", () => elements?.update({ appearance: appearance() }));
 
   function update(wanted) {
@@ -22,8 +22,21 @@ export function createFields(config, { ready, method, trouble }) {
     elements.update({ amount: charge.minor, setupFutureUsage: charge.save ? "off_session" : null });
   }
 
+  function lost(error) {
+    console.warn(error);
+    trouble(texts.blocked);
+  }
+
   function mount() {
     if (stripe === null || charge === null || !byId("fields")) return;
+    try {
+      begin();
+    } catch (error) {
+      lost(error);
+    }
+  }
+
+  function begin() {
     elements = stripe.elements({
       mode: "payment",
       amount: charge.minor,
@@ -37,9 +50,10 @@ export function createFields(config, { ready, method, trouble }) {
       fields: { billingDetails: { name: "never", email: "never", address: "never" } }, // ours, and sent along
       wallets: { applePay: "auto", googlePay: "auto", link: "never" },
     });
-    element.on("ready", ready);
+    const slow = setTimeout(() => lost(new Error("the fields are slow")), LOAD_WAIT_MS);
+    element.on("ready", () => { clearTimeout(slow); ready(); });
     element.on("change", ({ value }) => method(kindOf(value.type)));
-    element.on("loaderror", () => trouble(texts.blocked));
+    element.on("loaderror", ({ error }) => { clearTimeout(slow); lost(error); });
     element.mount("#fields");
   }
 

@@ -396,9 +396,9 @@ def test_us_bank_account_goes_through_the_element(
 
 
 def test_blocked_script_is_said_and_nothing_is_charged(
-    page: Page, link: Callable[..., str], complaints: list[str], script: str, sessions: SessionFactory
+    page: Page, link: Callable[..., str], complaints: list[str], sessions: SessionFactory
 ) -> None:
-    page.route(f"{script.split('?', maxsplit=1)[0]}*", lambda route: route.abort())
+    page.route("**/stripe.js*", lambda route: route.abort())
     page.goto(link())
     expect(page.locator("#card-error")).to_contain_text("nothing was charged")
     expect(page.locator("#card-error")).to_contain_text("js.stripe.com")
@@ -406,6 +406,38 @@ def test_blocked_script_is_said_and_nothing_is_charged(
     with sessions() as session:
         assert session.scalars(select(Payment)).all() == []
     complaints.clear()  # the browser's own word on what this test blocked
+
+
+def test_step_of_a_page_that_is_blocked_is_said(page: Page, waiting: str, complaints: list[str]) -> None:
+    page.route("**/stripe.js*", lambda route: route.abort())
+    page.goto(waiting)
+    expect(page.locator("#step-problem")).to_contain_text("js.stripe.com")
+    expect(page.get_by_role("button", name="Continue")).to_be_hidden()
+    complaints.clear()
+
+
+def test_fields_that_cannot_be_framed_are_said(page: Page, link: Callable[..., str], complaints: list[str]) -> None:
+    """An Element of Stripe's that fails after its script was loaded."""
+    page.add_init_script("""
+      const broken = { elements() { throw new Error("out of order"); } };
+      Object.defineProperty(window, "Stripe", {
+        get: () => window.theirs,
+        set(made) { window.theirs = (...given) => Object.assign(made(...given), broken); },
+      });
+    """)
+    page.goto(link())
+    expect(page.locator("#card-error")).to_contain_text("nothing was charged")
+    expect(page.locator("#submit")).to_be_disabled()
+    assert complaints == []
+
+
+def test_violation_of_the_policy_is_told(page: Page, link: Callable[..., str], complaints: list[str]) -> None:
+    page.goto(link())
+    expect(page.locator("#submit")).to_have_text("Pay $352.10")
+    with page.expect_console_message(lambda message: message.text.startswith("CSP: connect-src http://127.0.0.1:9")):
+        page.evaluate("() => fetch('http://127.0.0.1:9/').catch(() => null)")
+    assert complaints  # every other test would have failed
+    complaints.clear()
 
 
 def test_page_works_by_keyboard_and_in_french(page: Page, link: Callable[..., str]) -> None:
