@@ -16,7 +16,7 @@ from billing.errors import DecisionRefused, GatewayError, NotFound
 from billing.gateways.base import GatewayPayment
 from billing.models import Attempt, Audit, Consent, Dispute, EventReceived, OperatorItem, Payment, Quote, Refund
 from billing.payment_records import get_payment, latest_attempt, lock_payment
-from billing.payment_states import OPEN_STATES
+from billing.payment_states import OPEN_STATES, SUCCEEDED
 from billing.settlement import settle_payment
 
 # `retrieve` asks the gateway again and settles what it says; `succeeded` and `declined` are the operator's own word
@@ -90,10 +90,9 @@ def resolve_item(context: Context, item_id: int, *, operator: str, decision: Dec
         seen = None
     else:
         seen = _settled_by(context, item_id, payment, gateway_id, decision)
-    item = _close(context, item_id, payment, seen, operator=operator, decision=decision, note=note)
-    if decision == "retrieve" and payment is not None:  # after the payment itself, which may only now be captured
-        refresh_disputes(context, payment.id)  # its refunds as well
-    return item
+        if decision == "retrieve" and payment is not None and payment.state == SUCCEEDED:
+            refresh_disputes(context, payment.id)  # and its refunds, while the matter is open: it may raise
+    return _close(context, item_id, payment, seen, operator=operator, decision=decision, note=note)
 
 
 def _settled_by(
