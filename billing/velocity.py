@@ -73,11 +73,11 @@ def check(session: Session, source: Source, settings: Settings, now: datetime) -
         hold("account", settings.tries_per_account, own_strikes, Payment.account_id == source.account_id)
         if source.sender is not None:
             hold("session", settings.tries_per_session, own_strikes, _agreed(Consent.sender == source.sender, since))
-        if source.address is not None:
+        if source.address is not None and settings.tries_per_address:
             _one_at_a_time(session, f"address {source.address}")
             from_there = _agreed(Consent.address == source.address, since)
             hold("address", settings.tries_per_address, crowd_strikes, from_there)
-    if source.card is not None:
+    if source.card is not None and settings.tries_per_card:
         _one_at_a_time(session, f"card {source.card}")
         hold("card", settings.tries_per_card, card_strikes, PaymentMethod.fingerprint == source.card)
     return max(refusals, key=attrgetter("until"), default=None)
