@@ -33,7 +33,7 @@ test: setup ## Run all tests (ARGS="tests/billing -k quote" for some)
 test-all: setup ## Run all tests at the full figures of docs/reliability.md (hours)
 	@deploy/setup.sh browser
 	@$(PYTHON) -m remit train
-	@exec env FULL=1 SEEDS=1000 KILLS=200 FORGED_EVENTS=10000 SHUFFLED_EVENTS=5000 PERMUTATIONS=all $(PYTHON) -m pytest $(ARGS)
+	@exec env FULL=1 ACCOUNTS=500 SEEDS=1000 KILLS=200 FORGED_EVENTS=10000 SHUFFLED_EVENTS=5000 PERMUTATIONS=all $(PYTHON) -m pytest $(ARGS)
 
 test-stripe: setup ## The contract of the gateways against Stripe's test mode (STRIPE_SECRET_KEY=sk_test_…)
 	@exec env CONTRACT_WORLD=stripe-test-mode $(PYTHON) -m pytest tests/contract -k stripe-test-mode -rs $(ARGS)
