@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from functools import cache
 from smtplib import SMTPException
 
 from procrastinate import Blueprint, JobContext, RetryStrategy
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from assistant.delivery import email
 from assistant.delivery.push import push
 from assistant.disputes import dispute_message, dispute_news
 from assistant.identity import open_conversations
+from assistant.models import ChatTurn
 from assistant.outcomes import outcome_message
-from billing import closing, comparison, disputes, inbox, quotes, reconcile, refunds
+from billing import closing, comparison, disputes, inbox, outbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
+from billing.models import Payment
 from billing.payment_records import get_payment
 from billing.payment_states import SUBMITTING, UNKNOWN
 
@@ -26,6 +31,7 @@ MAIL_TRIES = 17  # pauses of 2 s, 4 s … 2^16 s: a day and a half, then an oper
 RETRY_MAIL = RetryStrategy(max_attempts=MAIL_TRIES, exponential_wait=2)
 EVENT_RETRIES = 10  # pauses of 3 s, 9 s … 3^10 s while nobody answers: a day, then an operator sees it
 RETRY_EVENT = RetryStrategy(max_attempts=EVENT_RETRIES, exponential_wait=3)
+AFTER_THE_TURN = timedelta(seconds=1)  # an event that overtook the answer of the turn that pays looks again then
 
 
 @cache
@@ -59,7 +65,8 @@ def announce_payment(payment_id: int, state: str) -> None:
     """Tells the person who started a payment what became of it, once per state in each conversation they have open.
 
     `state` is what was settled, or `present` for whatever it is now: deferred by a turn that lost its answer.
-    A state that has passed meanwhile is not told any more: the newer one has a job of its own.
+    A state that has passed meanwhile is not told any more: the newer one has a job of its own. Nor is one that the turn
+    which pays has told itself: the gateway's event can be here before its answer.
     """
     now = context().now()
     with context().sessions.begin() as session:
@@ -67,9 +74,41 @@ def announce_payment(payment_id: int, state: str) -> None:
         undecided = state == "present" and payment.state in (SUBMITTING, UNKNOWN)
         if payment.sender is None or undecided or state not in ("present", payment.state):
             return
+        turn = _paying_turn(session, payment)
+        if turn is not None and turn.answer is None and now - turn.started_at < _turn_limit():
+            outbox.defer(session, "announce_payment", at=now + AFTER_THE_TURN, payment_id=payment.id, state=state)
+            return
+        said = turn is not None and _says(turn, payment)
         for chat in open_conversations(session, payment.sender, now):
+            if said and chat.sender == payment.sender:
+                continue
             message = outcome_message(session, payment, chat.language, chat.channel, now, context().settings)
             push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
+
+
+def _paying_turn(session: Session, payment: Payment) -> ChatTurn | None:
+    """The turn of the conversation in which the payment began; none on the page, and in what is no chat."""
+    if payment.channel == "page":
+        return None
+    turn = session.scalar(
+        select(ChatTurn)
+        .where(ChatTurn.sender == payment.sender, ChatTurn.started_at <= payment.created_at)
+        .order_by(ChatTurn.id.desc())
+        .limit(1)
+    )
+    over_before = turn is not None and turn.answered_at is not None and turn.answered_at < payment.created_at
+    return None if over_before else turn
+
+
+def _says(turn: ChatTurn, payment: Payment) -> bool:
+    """Has the turn's answer told this very state?"""
+    cards = [message.get("card") or {} for message in (turn.answer or {}).get("messages", [])]
+    return any((card.get("reference"), card.get("state")) == (payment.reference, payment.state) for card in cards)
+
+
+def _turn_limit() -> timedelta:
+    """A turn older than this has died with its process."""
+    return timedelta(seconds=context().settings.turn_timeout_s + 3)
 
 
 @tasks.task(name="announce_dispute")

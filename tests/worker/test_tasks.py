@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from assistant.models import ChatEvent, ChatSession
+from assistant.models import ChatEvent, ChatSession, ChatTurn
 from billing import disputes
 from billing.context import Context
 from billing.database import SessionFactory
@@ -100,6 +100,72 @@ def test_the_second_tab_of_the_same_person_hears_it_too_and_nobody_else_does(
     payment = a_pending_payment(context, account, gateway)
     tasks.announce_payment(payment.id, "present")
     assert told(context) == [("sender-1", "processing"), ("sender-2", "processing")]
+
+
+def a_turn(context: Context, payment: Payment, *, answer: dict[str, object] | None, seconds_before: int = 1) -> None:
+    """The turn in which the customer said yes to it."""
+    with context.sessions.begin() as session:
+        session.add(
+            ChatTurn(
+                sender=payment.sender,
+                message_id=secrets.token_hex(8),
+                said="yes",
+                answer=answer,
+                started_at=payment.created_at - timedelta(seconds=seconds_before),
+                answered_at=None if answer is None else payment.created_at + timedelta(seconds=1),
+            )
+        )
+
+
+def deferred(context: Context) -> int:
+    with context.sessions() as session:
+        query = "select count(*) from procrastinate_jobs where task_name = 'announce_payment' and status = 'todo'"
+        return session.execute(text(query)).scalar_one()
+
+
+def test_an_event_that_overtakes_the_answer_waits_for_it(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    a_conversation(context, account, "sender-1")
+    payment = a_pending_payment(context, account, gateway)
+    a_turn(context, payment, answer=None)
+    before = deferred(context)
+    tasks.announce_payment(payment.id, "processing")
+    assert told(context) == []
+    assert deferred(context) == before + 1
+
+
+def test_what_the_turn_has_said_itself_is_told_to_the_other_tab_only(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    a_conversation(context, account, "sender-1")
+    a_conversation(context, account, "sender-2")
+    payment = a_pending_payment(context, account, gateway)
+    card = {"type": "payment", "reference": payment.reference, "state": "processing"}
+    a_turn(context, payment, answer={"messages": [{"text": "Your payment is pending.", "card": card}]})
+    tasks.announce_payment(payment.id, "processing")
+    assert told(context) == [("sender-2", "processing")]
+
+
+def test_what_a_turn_said_about_an_earlier_state_keeps_nothing_back(
+    context: Context, account: Account, gateway: FakeGateway
+) -> None:
+    a_conversation(context, account, "sender-1")
+    payment = a_pending_payment(context, account, gateway)
+    card = {"type": "payment", "reference": payment.reference, "state": "unknown"}
+    a_turn(
+        context, payment, answer={"messages": [{"text": "I am checking.", "card": card}, {"text": "", "card": None}]}
+    )
+    tasks.announce_payment(payment.id, "processing")
+    assert told(context) == [("sender-1", "processing")]
+
+
+def test_a_turn_that_died_keeps_nothing_back(context: Context, account: Account, gateway: FakeGateway) -> None:
+    a_conversation(context, account, "sender-1")
+    payment = a_pending_payment(context, account, gateway)
+    a_turn(context, payment, answer=None, seconds_before=60)
+    tasks.announce_payment(payment.id, "processing")
+    assert told(context) == [("sender-1", "processing")]
 
 
 def test_a_payment_without_a_conversation_is_told_by_letter_alone(
