@@ -81,7 +81,11 @@ class Conversation:
 
     def __init__(self, address: str, portal_token: str) -> None:
         self._http = httpx.Client(base_url=address, timeout=TURN_S, trust_env=False)
-        opened = self._post("/api/chat/sessions", {"token": portal_token})
+        try:
+            opened = self._post("/api/chat/sessions", {"token": portal_token})
+        except EdgeError:
+            self._http.close()
+            raise
         self._http.headers["Authorization"] = f"Bearer {opened['token']}"
         self.language: str = opened["language"]
         self.answer = Answer("", opened["messages"], opened["state"])  # the latest one
