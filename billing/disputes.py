@@ -54,7 +54,7 @@ def refresh_disputes(context: Context, payment_id: int) -> None:
     for _ in range(TRIES):
         with context.sessions() as session:
             known = _standing(session, payment_id)
-        seen = _look(context, payment.gateway, gateway_id)
+        seen = disputes_there(context, payment.gateway, gateway_id)
         refunds.refresh_refunds(context, payment_id)
         if _take_over(context, payment_id, seen, known):
             return
@@ -86,7 +86,8 @@ def reconcile_disputes(context: Context) -> int:
     return len(due)
 
 
-def _look(context: Context, gateway: str, gateway_id: str) -> Sequence[GatewayDispute]:
+def disputes_there(context: Context, gateway: str, gateway_id: str) -> Sequence[GatewayDispute]:
+    """What the gateway says of a payment's disputes; where it has no such list (404), what its signed events said."""
     try:
         return context.gateway.list_disputes(gateway_id)
     except GatewayRejected as error:

@@ -109,7 +109,8 @@ def _refunds_here(session: Session, payment_id: int) -> _Returns:
 
 
 def _disputes_there(context: Context, gateway_id: str) -> _Returns:
-    return {seen.id: _Return(seen.status, seen.amount) for seen in context.gateway.list_disputes(gateway_id)}
+    there = disputes.disputes_there(context, context.gateway.name, gateway_id)
+    return {seen.id: _Return(seen.status, seen.amount) for seen in there}
 
 
 def _disputes_here(session: Session, payment_id: int) -> _Returns:

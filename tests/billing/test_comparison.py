@@ -13,8 +13,8 @@ from billing import inbox
 from billing.comparison import SHOWN, Report, compare, compare_when_due
 from billing.context import Context
 from billing.database import SessionFactory
-from billing.errors import GatewayUnreachable
-from billing.gateways.base import BillingDetails, ChargeOrder, GatewayPayment
+from billing.errors import GatewayRejected, GatewayUnreachable
+from billing.gateways.base import BillingDetails, ChargeOrder, GatewayDispute, GatewayPayment
 from billing.models import (
     Account,
     Attempt,
@@ -417,6 +417,25 @@ def test_a_dispute_that_we_never_heard_of_is_booked(context: Context, gateway: F
     with context.sessions() as session:
         assert session.get_one(Payment, payment.id).lost_minor == 12000
     handle_everything(context)
+    assert last_day(context).agrees
+
+
+def test_where_the_gateway_lists_no_disputes_the_missed_events_tell_of_them(
+    context: Context, gateway: FakeGateway, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = b.pay(context, account, "120.00")
+    id_ = gateway_id(context, payment)
+
+    def nothing(gateway_id: str) -> list[GatewayDispute]:
+        raise GatewayRejected("Unrecognized request URL", None, 404)
+
+    monkeypatch.setattr(gateway, "list_disputes", nothing)
+    gateway.dispute(id_, cad("120.00"))
+    gateway.event(id_, "dispute.lost", dispute=GatewayDispute("dp_1", id_, "lost", cad("120.00")))
+    assert last_day(context).missed_count == 1
+    handle_everything(context)
+    with context.sessions() as session:
+        assert session.get_one(Payment, payment.id).lost_minor == 12000
     assert last_day(context).agrees
 
 

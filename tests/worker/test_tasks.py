@@ -120,7 +120,7 @@ def a_turn(context: Context, payment: Payment, *, answer: dict[str, object] | No
 def deferred(context: Context) -> int:
     with context.sessions() as session:
         query = "select count(*) from procrastinate_jobs where task_name = 'announce_payment' and status = 'todo'"
-        return session.execute(text(query)).scalar_one()
+        return int(session.execute(text(query)).scalar_one())
 
 
 def test_an_event_that_overtakes_the_answer_waits_for_it(
