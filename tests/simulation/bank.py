@@ -5,7 +5,7 @@ It keeps watch as well: what no bank should ever see of us is written to `compla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from random import Random
 from typing import TypeVar
 
 from billing.errors import GatewayRejected, GatewayUnreachable, OutcomeUnknown
-from billing.gateways.base import ChargeOrder, GatewayEvent, GatewayPayment, GatewayRefund
+from billing.gateways.base import ChargeOrder, GatewayDispute, GatewayEvent, GatewayPayment, GatewayRefund
 from billing.money import Money
 from tests.support.fake_gateway import FakeGateway
 
@@ -62,6 +62,9 @@ class StormyBank(FakeGateway):
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     late: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)  # requests still on their way
     complaints: list[str] = field(default_factory=list)
+    stolen: set[str] = field(default_factory=set)  # objects that somebody with their secret charged after a decline
+    reopens: bool = True
+    disputes_are_heard_of: bool = True
 
     # ------------------------------------------------------------------------------------------------- the line
 
@@ -88,6 +91,17 @@ class StormyBank(FakeGateway):
 
     def list_refunds(self, gateway_id: str) -> Sequence[GatewayRefund]:
         return self._by_wire("list_refunds", gateway_id, lambda: super(StormyBank, self).list_refunds(gateway_id))
+
+    def list_disputes(self, gateway_id: str) -> Sequence[GatewayDispute]:
+        return self._by_wire("list_disputes", gateway_id, lambda: super(StormyBank, self).list_disputes(gateway_id))
+
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
+        listed = super().list_payments
+        return self._by_wire("list_payments", f"{since}", lambda: listed(since, until))
+
+    def list_events(self, since: datetime, until: datetime) -> Iterator[GatewayEvent]:
+        listed = super().list_events
+        return self._by_wire("list_events", f"{since}", lambda: listed(since, until))
 
     def _by_wire(self, verb: str, key: str, work: Callable[[], T]) -> T:
         self.before_call(verb, key)
@@ -140,6 +154,8 @@ class StormyBank(FakeGateway):
         for other_id, other in self.payments.items():
             if other.status in UNDECIDED and self.orders[other_id].token.partition(".")[0] == whose:
                 self.complaints.append(f"{gateway_id} confirmed while {other_id} of the same account is {other.status}")
+            if other.status == "declined" and self.orders[other_id].token.partition(".")[0] == whose:
+                self.complaints.append(f"{gateway_id} confirmed while {other_id} is declined and can be charged again")
         self.behaviours[self.orders[gateway_id].token] = fate  # type: ignore[assignment]
         charged = super().confirm_payment(gateway_id, order, key)
         if charged.captured is not None and self.rng.random() < self.weather.other_amount:
@@ -175,6 +191,51 @@ class StormyBank(FakeGateway):
                 self.decide_refund(refund.id, self.rng.choice(["succeeded", "succeeded", "failed"]))
                 self.mail.append(self.event(self._refund_of[refund.id], "refund.succeeded"))
 
+    def charge_again(self) -> None:
+        """Somebody who has the secret of a declined object charges it with another card, as long as that goes."""
+        declined = [p for p in self.ours() if p.status == "declined"]
+        if declined:
+            payment = self.rng.choice(declined)
+            self.stolen.add(payment.id)
+            self._told(self.decide(payment.id, "succeeded"))
+
+    def dispute_something(self) -> bool:
+        """A customer's bank takes money back: all of a payment or half of it, to be decided or at once for good."""
+        charged = [p for p in self.charges() if p in self.ours() and self._undisputed(p)]
+        if not charged:
+            return False
+        payment = self.rng.choice(charged)
+        captured = payment.captured or payment.amount
+        amount = self.rng.choice([captured, captured, Money(max(1, captured.minor // 2), captured.currency)])
+        how = self.rng.choice(["open", "open", "lost", "return"])
+        self._tell(self.dispute(payment.id, amount, "open" if how == "open" else "lost", is_return=how == "return"))
+        return True
+
+    def _undisputed(self, payment: GatewayPayment) -> bool:
+        """Is there anything of it that no bank has claimed? What was refunded is claimed all the same, now and then."""
+        claimed = sum(
+            d.amount.minor for d in self.disputes.values() if d.payment_id == payment.id and d.status != "won"
+        )
+        return claimed < (payment.captured or payment.amount).minor
+
+    def decide_a_dispute(self, *, finally_: bool = False) -> bool:
+        """Open ones are won or lost; what was lost, and was no return, can still be won."""
+        choices = [
+            d
+            for d in self.disputes.values()
+            if d.status == "open" or (d.status == "lost" and not d.is_return and not finally_)
+        ]
+        if not choices:
+            return False
+        dispute = self.rng.choice(choices)
+        self._tell(
+            self.decide_dispute(dispute.id, self.rng.choice(["won", "lost"]) if dispute.status == "open" else "won")
+        )
+        return True
+
+    def _tell(self, dispute: GatewayDispute) -> None:
+        self._send(f"dispute.{dispute.status}", dispute.payment_id, dispute)
+
     def alien_capture(self) -> None:
         """Somebody else's payment, of which we hear by mistake."""
         gateway_id = f"alien_{len(self.payments)}"
@@ -188,16 +249,25 @@ class StormyBank(FakeGateway):
         self._send(f"payment.{payment.status}", payment.id)
         return payment
 
-    def _send(self, type_: str, gateway_id: str) -> None:
+    def _send(self, type_: str, gateway_id: str, dispute: GatewayDispute | None = None) -> None:
         """The event of what happened; how often it arrives is the line's affair."""
-        event = self.event(gateway_id, type_)
-        if self.rng.random() >= self.weather.event_lost:
+        event = self.event(gateway_id, type_, dispute=dispute)
+        certain = dispute is not None and self.disputes_are_heard_of
+        if self.rng.random() >= self.weather.event_lost or certain:
             self.mail.append(event)
             while self.rng.random() < self.weather.event_repeated:
                 self.mail.append(event)
 
     def ours(self) -> list[GatewayPayment]:
         return [p for p in self.payments.values() if p.payment_reference != "NOT-OURS"]
+
+    def lost(self, gateway_id: str) -> int:
+        """Minor units that were lost for good: what was given back before cannot be lost as well."""
+        claimed = sum(
+            d.amount.minor for d in self.disputes.values() if d.payment_id == gateway_id and d.status == "lost"
+        )
+        captured = self.payments[gateway_id].captured
+        return min(claimed, captured.minor - self.given_back(gateway_id)) if captured is not None else 0
 
     def given_back(self, gateway_id: str, *, by_us: bool = False) -> int:
         """Minor units that really went back; `by_us` without what the bank's own clerks refunded."""

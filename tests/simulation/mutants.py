@@ -15,6 +15,8 @@ from billing import (
     allocation,
     audit,
     booking,
+    dispute_books,
+    disputes,
     inbox,
     notices,
     payment_records,
@@ -29,7 +31,7 @@ from billing.context import Context
 from billing.database import SessionFactory
 from billing.errors import GatewayError
 from billing.gateways.base import ChargeOrder, GatewayPayment
-from billing.models import Payment, Quote, Refund
+from billing.models import Dispute, Payment, Quote, Refund
 from billing.money import Money
 from billing.payment_states import DECLINED, OPEN_STATES, SUBMITTING, SUCCEEDED, UNKNOWN
 
@@ -302,9 +304,9 @@ def a_change_of_state_leaves_no_audit_row(patch: pytest.MonkeyPatch, _sessions: 
 def an_unknown_event_is_matched_by_its_amount(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
     find = inbox._find
 
-    def by_amount(session: Session, seen: GatewayPayment) -> int | None:
+    def by_amount(session: Session, gateway: str, seen: GatewayPayment) -> int | None:
         same = select(Payment.id).where(Payment.amount_minor == seen.amount.minor, Payment.gateway == "fake").limit(1)
-        return find(session, seen) or session.scalar(same)
+        return find(session, gateway, seen) or session.scalar(same)
 
     patch.setattr(inbox, "_find", by_amount)
 
@@ -355,3 +357,60 @@ def a_lost_refund_is_given_up(patch: pytest.MonkeyPatch, _sessions: SessionFacto
 @mutant("refunds")
 def a_write_off_leaves_the_invoice_open(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
     patch.setattr(reversals, "_write_off", lambda _session, _pieces: None)
+
+
+# ---------------------------------------------------------------------------------------------------- disputes
+
+
+@mutant("disputes")
+def a_lost_dispute_does_not_open_the_invoices_again(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    def lose(session: Session, payment: Payment, amount: Money, *, now: datetime) -> None:
+        reversals._undo(session, payment, amount, "dispute_lost", "lost_minor", reopen_invoices=False, now=now)
+
+    patch.setattr(reversals, "lose", lose)
+
+
+@mutant("disputes")
+def a_loss_is_booked_whenever_it_is_heard_of(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    settle = disputes.settle_dispute
+
+    def again(session: Session, payment_id: int, seen: Any, **how: Any) -> Dispute | None:
+        row = session.scalars(select(Dispute).where(Dispute.gateway_object_id == seen.id)).one_or_none()
+        if row is not None and row.state == seen.status == "lost":
+            row.state, row.lost_minor, row.decided_at, row.next_check_at = "open", 0, None, how["now"]
+            session.flush()
+        return settle(session, payment_id, seen, **how)
+
+    patch.setattr(disputes, "settle_dispute", again)
+
+
+@mutant("disputes")
+def a_won_dispute_is_released_twice(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    move = dispute_books._move_hold
+
+    def twice(session: Session, payment: Payment, change: Money, now: datetime) -> None:
+        move(session, payment, change, now)
+        if change.minor < 0:
+            move(session, payment, change, now)
+
+    patch.setattr(dispute_books, "_move_hold", twice)
+
+
+@mutant("disputes")
+def money_that_comes_back_is_not_given_to_the_customer(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    patch.setattr(reversals, "take_again", lambda *_, **__: None)
+
+
+@mutant("disputes")
+def refunds_are_not_looked_at_before_a_dispute(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    patch.setattr(disputes.refunds, "refresh_refunds", lambda *_: None)
+
+
+@mutant("disputes")
+def nobody_is_told_of_a_loss(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    patch.setattr(disputes, "_tell", lambda *_, **__: None)
+
+
+@mutant("a crowd")
+def a_declined_object_is_left_open(patch: pytest.MonkeyPatch, _sessions: SessionFactory) -> None:
+    patch.setattr(payments, "_clear_the_way", lambda *_: True)

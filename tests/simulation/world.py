@@ -23,10 +23,12 @@ from sqlalchemy.orm import Session
 from billing import inbox, invoices, quotes
 from billing.accounts import lock_account, position, top_user, usable_methods
 from billing.allocations import open_invoices
+from billing.comparison import compare
 from billing.config import Settings
 from billing.context import Context
 from billing.credits import grant_credit
 from billing.database import SessionFactory
+from billing.disputes import reconcile_disputes
 from billing.errors import BillingError, GatewayError, GatewayRejected
 from billing.models import Attempt, Payment
 from billing.money import Money
@@ -37,8 +39,10 @@ from billing.refunds import reconcile_refunds, refund_payment
 from tests.billing import builders as b
 from tests.simulation.bank import StormyBank, Weather
 
+DISPUTED_HOURS = 2
 FATES = ("succeeded", "succeeded", "declined", "processing", "requires_action")
-SETTINGS: Settings = b.some_settings()
+# Without limits against card testing: these customers try again and again.
+SETTINGS: Settings = b.some_settings(tries_per_account=0, tries_per_session=0, tries_per_address=0, tries_per_card=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,13 @@ class Theme:
     reconcilers: int = 3
     decisions: int = 4
     operators: int = 2
+    disputes: int = 1
     time: int = 4
     crashes: float = 0.01
     hangs: float = 0.02
     badness: tuple[float, ...] = (0.0, 0.05, 0.15, 0.3)
     events_lost: float = 0.3  # at most
+    compares: bool = False  # gateway and books, every day; only then the news of a dispute may be lost for good
 
 
 THEMES = {
@@ -64,6 +70,7 @@ THEMES = {
     "deaths": Theme(crashes=0.06, hangs=0.0),
     "hanging": Theme(crashes=0.0, hangs=0.25, time=9, reconcilers=9),  # others take them for dead
     "refunds": Theme(operators=14, badness=(0.1, 0.2), events_lost=0.8, crashes=0.0),
+    "disputes": Theme(disputes=12, operators=4, decisions=8, workers=9, events_lost=0.8, hangs=0.05, compares=True),
     "a crowd": Theme(customers=16, crashes=0.0, hangs=0.0, badness=(0.0,)),  # only races, repeats and lost events
 }
 
@@ -130,6 +137,7 @@ class World:
             weather=Weather.of(self.rng, self.theme.badness, self.theme.events_lost),
             now=lambda: self.at,
             before_call=self._called,
+            disputes_are_heard_of=not self.theme.compares,
         )
         self.sessions = Sessions(self.maker, self)
         self.context = Context(cast("SessionFactory", self.sessions), self.bank, SETTINGS, self.now)
@@ -314,7 +322,10 @@ class World:
                     self.fetched.add(row.id)
 
     def reconciler(self) -> None:
-        self.spawn("reconciler", lambda: reconcile_due(self.context) + reconcile_refunds(self.context))
+        def reconcile() -> int:
+            return reconcile_due(self.context) + reconcile_refunds(self.context) + reconcile_disputes(self.context)
+
+        self.spawn("reconciler", reconcile)
 
     def billing_system(self) -> None:
         account_id, what = self._account(), self.rng.choice(["invoice", "payment", "credit"])
@@ -380,6 +391,15 @@ class World:
             self.bank.mail.append(self.bank.event(payment.id, "refund.succeeded"))
             self.log.append(f"bank: refunds half of {payment.id}")
 
+    def cardholders_bank(self) -> None:
+        """Takes money back, or makes up its mind about what it took."""
+        if self.rng.random() < 0.5 or not self.bank.decide_a_dispute():
+            self.bank.dispute_something()
+
+    def bookkeeper(self) -> None:
+        """Compares the bank with the books, as every day."""
+        self.spawn("bookkeeper", lambda: f"{compare(self.context, b.NOW, self.now()).difference_count} differences")
+
     def time_passes(self) -> None:
         self.at += timedelta(seconds=self.rng.choice([1, 5, 20, 40, 40, 40, 600, 2000]))
         self.bank.receive_late()
@@ -402,6 +422,7 @@ class World:
             (self.theme.reconcilers, self.reconciler),
             (self.theme.decisions, self.bank.decide_something),
             (self.theme.operators, self.operator),
+            (self.theme.disputes, self.cardholders_bank),
             (self.theme.time, self.time_passes),
             (2, self.billing_system),
             (1, self.clean_up),
@@ -415,6 +436,8 @@ class World:
                 self.bank.alien_capture()
             if self.rng.random() < 0.02:
                 self.clerk_at_the_bank()
+            if self.rng.random() < 0.02:
+                self.bank.charge_again()
 
     def calm_down(self) -> None:
         """The line is good again and nobody dies any more; half of those at work when it happened are dead."""
@@ -429,15 +452,21 @@ class World:
 
     def converge(self) -> bool:
         """Liveness: with a good line and passing time everything is decided. False if it is not."""
-        for _ in range(40):
+        for hour in range(40):
             self.at += timedelta(minutes=self.rng.choice([1, 3, 11, 61]))
+            if hour < DISPUTED_HOURS:  # most payments are captured by now, and banks do not keep to the storm
+                for _ in range(self.rng.randint(0, self.theme.disputes)):
+                    self.cardholders_bank()
             self.bank.receive_late()
             self.bank.decide_refunds()
             while self.bank.decide_something():
                 pass
+            while self.bank.decide_a_dispute(finally_=True):
+                pass
             self._fetch_jobs()
             acts = [self.postman] * len(self.bank.mail) + [self.worker] * len(self.jobs)
-            for act in (*acts, self.reconciler, self.clean_up):
+            books = [self.bookkeeper] if self.theme.compares else []
+            for act in (*acts, self.reconciler, self.clean_up, *books):
                 act()
                 while self.actors:
                     self.resume(0)
@@ -452,6 +481,9 @@ class World:
                     "select (select count(*) from payments"
                     " where state in ('submitting', 'unknown', 'requires_action', 'processing'))"
                     " + (select count(*) from refunds where state = 'pending')"
+                    " + (select count(*) from disputes where state = 'open')"
+                    " + (select count(*) from payments p join attempts a on a.payment_id = p.id"
+                    "     where p.state = 'declined' and a.gateway_object_id is not null and a.closed_at is null)"
                     " + (select count(*) from events_received where handled_at is null)"
                 )
             )
