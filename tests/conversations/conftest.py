@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,8 @@ def stack() -> Iterator[TestStack]:
 @pytest.fixture(scope="session")
 def context(stack: TestStack) -> Iterator[Context]:
     """The stack's books, for tests to read and to import accounts into. After all conversations they must hold."""
-    settings = Settings(**{name.lower(): value for name, value in stack.settings.items()})
-    context = make_context(settings, pool_size=4)
+    values: dict[str, Any] = {name.lower(): value for name, value in stack.settings.items()}
+    context = make_context(Settings(**values), pool_size=4)
     yield context
     with context.sessions() as session:
         violations = verify(session)

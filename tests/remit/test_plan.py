@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from billing.config import Settings
 from billing.context import make_gateway
-from remit.plan import make_plan
+from remit.plan import Plan, make_plan
 
 GIVEN = {"PATH": "/usr/bin", "HOME": "/home/x", "SSH_AUTH_SOCK": "/tmp/agent", "AWS_SECRET_ACCESS_KEY": "not-for-us"}
 SERVER = {
@@ -44,18 +45,23 @@ def test_stripes_settings_reach_those_who_talk_to_it_and_nobody_else(tmp_path: P
     assert not set(STRIPE) & set(plan.supervisor)
 
 
+def settings_of(plan: Plan) -> Settings:
+    values: dict[str, Any] = {name.lower(): value for name, value in plan.service.items()}
+    return Settings(**values)
+
+
 def test_with_test_keys_the_demo_keeps_its_mailbox_and_page(tmp_path: Path) -> None:
     plan = make_plan(GIVEN | STRIPE, tmp_path, demo=True, port=9000)
     assert plan.sandbox and "sandbox" in plan.processes
     assert plan.service["SMTP_URL"] == "smtp://127.0.0.1:9004"
-    assert make_gateway(Settings(**{n.lower(): v for n, v in plan.service.items()})).name == "stripe"
+    assert make_gateway(settings_of(plan)).name == "stripe"
 
 
 def test_live_keys_are_refused_where_the_sandbox_is_on(tmp_path: Path) -> None:
     live = {name: value.replace("_test_", "_live_") for name, value in STRIPE.items()}
     plan = make_plan(GIVEN | live, tmp_path, demo=True, port=9000)
     with pytest.raises(ValidationError, match="SANDBOX_ENABLED must be off where real money moves"):
-        Settings(**{n.lower(): v for n, v in plan.service.items()})
+        settings_of(plan)
 
 
 def test_with_stripe_alone_no_sandbox_is_started(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +60,8 @@ def stack(stripe_settings: dict[str, str], port: int) -> Iterator[TestStack]:
 @pytest.fixture(scope="session")
 def context(stack: TestStack) -> Iterator[Context]:
     """The stack's books. After all payments they must hold."""
-    settings = Settings(**{name.lower(): value for name, value in stack.settings.items()})
-    context = make_context(settings, pool_size=4)
+    values: dict[str, Any] = {name.lower(): value for name, value in stack.settings.items()}
+    context = make_context(Settings(**values), pool_size=4)
     yield context
     with context.sessions() as session:
         violations = verify(session)

@@ -192,7 +192,7 @@ def test_a_bank_debit_stays_pending_until_the_bank_has_decided(
     payment = debit_on_page(maya, context, bank)
     intent = intent_of(context, payment)
     assert payments_of(context, maya.account)[0].state == "processing"
-    until(lambda: maya.heard and "bank" in maya.heard[-1].payload["text"], 20, lambda: f"{maya.heard}")
+    until(lambda: bool(maya.heard) and "bank" in maya.heard[-1].payload["text"], 20, lambda: f"{maya.heard}")
     with context.sessions() as session:
         consent = session.scalars(select(Consent).where(Consent.quote_id == payment.quote_id)).one()
     assert consent.mandate_text and consent.address == "127.0.0.1"
