@@ -167,4 +167,6 @@ def _remember_method(session: Session, payment: Payment, info: MethodInfo, attem
 def _first_check(settings: Settings, payment: Payment, seen: GatewayPayment) -> timedelta:
     if payment.state == PROCESSING and seen.method is not None and seen.method.kind == "bank_debit":
         return timedelta(seconds=settings.reconcile_debit_every_s)
+    if payment.state == REQUIRES_ACTION:  # not after the customer's time for it is over
+        return timedelta(seconds=min(settings.reconcile_card_after_s, settings.action_required_ttl_s + 1))
     return timedelta(seconds=settings.reconcile_card_after_s)

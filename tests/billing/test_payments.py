@@ -50,6 +50,7 @@ from tests.billing.builders import (
     an_invoice,
     cad,
     pay,
+    some_settings,
 )
 from tests.support.fake_gateway import Behaviour, FakeGateway
 
@@ -694,6 +695,17 @@ def test_a_bank_step_left_undone_is_cancelled_after_half_an_hour(
     reconcile.reconcile_due(context)
     assert state(context, payment) == "requires_action"
     clock.forward(minutes=2)
+    reconcile.reconcile_due(context)
+    assert state(context, payment) == "canceled"
+
+
+def test_a_bank_step_with_less_time_than_the_first_status_query_is_cancelled_when_it_is_over(
+    sessions: SessionFactory, account: Account, gateway: FakeGateway, clock: Clock
+) -> None:
+    context = Context(sessions, gateway, some_settings(action_required_ttl_s=30, reconcile_card_after_s=120), clock)
+    behave(gateway, context, account, "requires_action")
+    payment = pay(context, account)
+    clock.forward(seconds=32)
     reconcile.reconcile_due(context)
     assert state(context, payment) == "canceled"
 
