@@ -79,7 +79,8 @@ def payment(told: Mapping[str, Any]) -> GatewayPayment:
         id=id_,
         status=status,
         amount=Money(told["amount"], currency),
-        captured=Money(told["amount_received"], currency) if taken else None,
+        # The description calls it optional; without it, what succeeded was taken whole.
+        captured=Money(told.get("amount_received", told["amount"]), currency) if taken else None,
         payment_reference=reference,
         decline_code=_decline_code(error) if status in ("declined", "canceled") else None,
         action_url=_action_url(told.get("next_action") or {}) if status == "requires_action" else None,

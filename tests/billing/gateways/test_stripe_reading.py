@@ -147,6 +147,12 @@ def test_whatever_stands_anywhere_is_read_as_agreed_or_is_unreadable(told: dict[
             assert all(isinstance(words, str | None) for words in texts), (path, value)
 
 
+def test_what_succeeded_without_saying_how_much_was_taken_whole() -> None:
+    told = {key: value for key, value in an_intent().items() if key != "amount_received"}
+    seen = reading.payment(told)
+    assert seen.captured == seen.amount
+
+
 def test_what_was_taken_is_what_stripe_received_and_nothing_before() -> None:
     seen = reading.payment(an_intent(amount_received=45000))
     assert (seen.amount, seen.captured) == (Money(45210, "CAD"), Money(45000, "CAD"))
