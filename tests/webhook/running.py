@@ -39,7 +39,7 @@ def running_edge(settings: Settings, port: int, log: Path, **more: str) -> Itera
         _wait_until_alive(port, process, log)
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)  # at once: SIGTERM would wait for the connections that browsers keep
         process.wait(20)
 
 
