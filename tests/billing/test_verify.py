@@ -220,8 +220,8 @@ PLANTS: list[tuple[str, list[str], dict[str, list[str]]]] = [
     ),
     (
         "an undeclared transition",
-        [AUDIT + "(now(), 'x', 'x', 'payment', '1', '{\"state\": \"declined\"}', '{\"state\": \"processing\"}')",
-         AUDIT + "(now(), 'x', 'x', 'payment', '1', '{\"state\": \"processing\"}', '{\"state\": \"declined\"}')"],
+        [AUDIT + "(now(), 'x', 'x', 'payment', '1', '{\"state\": \"declined\"}', '{\"state\": \"unknown\"}')",
+         AUDIT + "(now(), 'x', 'x', 'payment', '1', '{\"state\": \"unknown\"}', '{\"state\": \"declined\"}')"],
         {"15": ["audit:14"]},
     ),
     (

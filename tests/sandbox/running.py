@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,10 +26,17 @@ PORTAL_SECRET = "portal-signing-secret-in-tests-32b"
 GOOD_CARD = "4242424242424242"
 
 
+def free_ports(count: int) -> list[int]:
+    """All held at once, so that they differ."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 @dataclass
@@ -77,7 +84,7 @@ def running_sandbox(
     database_url: str, folder: Path, public_url: str = "http://127.0.0.1:9", **settings: str
 ) -> Iterator[RunningSandbox]:
     """`python -m sandbox` on free ports until the block ends. `settings` go into its environment."""
-    port, smtp_port = free_port(), free_port()
+    port, smtp_port = free_ports(2)
     environment = {
         "PATH": os.environ["PATH"],
         "SANDBOX_ENABLED": "1",

@@ -6,17 +6,44 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from billing.config import Settings
+from webhook import create_app
+from webhook.edge import EXTENSION
 
 ROOT = Path(__file__).parents[2]
 _GIVEN = ("bot_url", "bot_token", "actions_token", "portal_signing_secret", "sandbox_url", "sandbox_secret_key")
+
+
+@contextmanager
+def edge_in_this_process(settings: Settings, port: int) -> Iterator[str]:
+    """The edge's address, listening in earnest but without a process of its own, which would take seconds a test."""
+    app = create_app(settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"}))
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        edge = app.extensions[EXTENSION]
+        edge.close()
+        edge.context.sessions.kw["bind"].dispose()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """The console is for what goes wrong."""
 
 
 @contextmanager

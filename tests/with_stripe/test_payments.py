@@ -198,10 +198,10 @@ def test_a_bank_debit_stays_pending_until_the_bank_has_decided(
     assert consent.mandate_text and consent.address == "127.0.0.1"
     told = len(maya.heard)
     double.control.decide(intent, approve=True)
+    until(lambda: payments_of(context, maya.account)[0].state == "succeeded", 20, lambda: "it stays undecided")
     until(lambda: len(maya.heard) > told, 20, lambda: "nothing was pushed")
     assert "70.00" in maya.heard[-1].payload["text"]
-    assert payments_of(context, maya.account)[0].state == "succeeded"
-    assert events_about(context, intent)["payment_intent.succeeded"] == "settled"
+    until(lambda: events_about(context, intent).get("payment_intent.succeeded") == "settled", 20, lambda: "unhandled")
 
 
 def debit_on_page(maya: Customer, context: Context, bank: StripeBank) -> Payment:

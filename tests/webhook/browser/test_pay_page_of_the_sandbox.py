@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ from billing.models import Payment
 from remit.postgres import EmbeddedPostgres
 from tests.sandbox.databases import empty_database
 from tests.sandbox.running import PORTAL_SECRET, SECRET_KEY, WEBHOOK_SECRET, RunningSandbox, running_sandbox
-from tests.support.fake_bot import FakeBot
-from tests.webhook.running import running_edge
+from tests.webhook.running import edge_in_this_process
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +31,7 @@ def sandbox(
 
 
 @pytest.fixture
-def address(
-    database_url: str, settings: Settings, sandbox: RunningSandbox, bot: FakeBot, port: int, tmp_path: Path
-) -> Iterator[str]:
+def address(settings: Settings, sandbox: RunningSandbox, port: int) -> Iterator[str]:
     """The edge, listening in earnest."""
     known = settings.model_copy(
         update={
@@ -45,8 +41,8 @@ def address(
             "portal_signing_secret": PORTAL_SECRET,
         }
     )
-    with running_edge(known, port, tmp_path / "edge.log"):
-        yield f"http://127.0.0.1:{port}"
+    with edge_in_this_process(known, port) as address:
+        yield address
 
 
 def fill_card(page: Page, number: str = "4242424242424242") -> None:

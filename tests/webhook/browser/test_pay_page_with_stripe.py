@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,10 @@ from billing.database import SessionFactory
 from billing.models import Account, Consent, PayLink, Payment, PaymentMethod, PortalUser
 from billing.pay_links import look_up_pay_link
 from tests.billing.builders import a_method, an_account, an_invoice, pay
-from tests.support.fake_bot import FakeBot
 from tests.support.stripe.server import StripeDouble, running_double
 from tests.support.stripe_js.server import running_script
 from tests.webhook.conftest import RunningClock
-from tests.webhook.running import running_edge
+from tests.webhook.running import edge_in_this_process
 
 VISA, MASTERCARD = "4242424242424242", "5555555555554444"
 DECLINED, CHALLENGED = "4000000000000002", "4000000000003220"
@@ -54,12 +52,11 @@ def stripe_settings(stripe: StripeDouble, script: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def address(
-    settings: Settings, stripe_settings: dict[str, str], bot: FakeBot, port: int, tmp_path: Path
-) -> Iterator[str]:
+def address(settings: Settings, stripe_settings: dict[str, str], port: int) -> Iterator[str]:
     """The edge, listening in earnest."""
-    with running_edge(settings, port, tmp_path / "edge.log", **stripe_settings):
-        yield f"http://127.0.0.1:{port}"
+    known = settings.model_copy(update={name.lower(): value for name, value in stripe_settings.items()})
+    with edge_in_this_process(known, port) as address:
+        yield address
 
 
 def element(page: Page) -> FrameLocator:
