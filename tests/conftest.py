@@ -14,11 +14,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine
 
 from billing.database import SessionFactory, make_engine, make_session_factory
 from remit.migrate import migrate
 from remit.postgres import EmbeddedPostgres
+
+hypothesis_settings.register_profile("remit", deadline=None)  # timings never decide a test
+hypothesis_settings.load_profile("remit")
 
 PASSWORD = "test-password-of-nobody"
 FAST = [f"-c{s}" for s in ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")]

@@ -155,7 +155,7 @@ def books(session: Session) -> tuple[object, ...]:
     )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 300)), min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 500)), max_size=6),

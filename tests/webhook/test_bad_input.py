@@ -125,7 +125,7 @@ def everyone(maya: Customer, app: Flask) -> Customer:
     return maya
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(
         ["/api/chat/messages", "/api/chat/sessions", "/pay/x", "/pay/x/quote", "/webhooks/fake", "/pay/\u0131"]
