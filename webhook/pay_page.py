@@ -102,7 +102,7 @@ def quote(token: str) -> Response:
     answers={200: schemas.PageOutcome},
     refusals=(
         *("link_unknown", "link_expired", "link_spent", "address_wrong", "payment_under_way"),
-        *("quote_replaced", "quote_expired", "quote_outdated", "gateway_down"),
+        *("quote_replaced", "quote_expired", "quote_outdated", "too_many_tries", "gateway_down"),
     ),
 )
 def submit(token: str) -> Response:
@@ -155,9 +155,8 @@ def _link(session: Session, token: str, now: datetime, *, spent_too: bool = Fals
     if link is None:
         raise Refused("link_unknown")
     g.language = link.language
-    if (
-        link.spent_at is None and link.expires_at <= now and link.purpose != "bank_step"
-    ):  # that one says what came of it
+    outlives = link.purpose == "bank_step"  # it says what came of the payment
+    if link.spent_at is None and link.expires_at <= now and not outlives:
         raise Refused("link_expired")
     if link.spent_at is not None and not spent_too:
         raise Refused("link_spent")
