@@ -119,10 +119,3 @@ def remember_customer(session: Session, account_id: int, gateway: str, reference
     """The first name stays: two processes that asked at once were told the same one."""
     values = {"account_id": account_id, "gateway": gateway, "reference": reference}
     session.execute(insert(GatewayCustomer).values(values).on_conflict_do_nothing())
-
-
-def find_account(session: Session, number: str) -> Account:
-    account = session.scalars(select(Account).where(Account.number == number)).one_or_none()
-    if account is None:
-        raise NotFound("account", number)
-    return account

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing import operator_queue as queue
 from billing.context import Context
-from billing.errors import GatewayError, GatewayRejected
+from billing.errors import GONE, GatewayError, GatewayRejected
 from billing.gateways.base import GatewayPayment
 from billing.models import Attempt, Payment
 from billing.payment_records import change_state, get_payment, latest_attempt, lock_payment, payment_under_way
@@ -22,7 +22,6 @@ from billing.settlement import settle_payment
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
-GONE = "resource_missing"  # the gateway knows no such object, so nobody can charge it
 
 
 def left_open(session: Session, account_id: int, gateway: str) -> list[int]:

@@ -20,8 +20,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.context import Context
-from billing.differences import GONE, Difference
-from billing.errors import GatewayRejected
+from billing.differences import Difference
+from billing.errors import GONE, GatewayRejected
 from billing.gateways.base import GatewayEvent, GatewayPayment
 from billing.inbox import receive_event
 from billing.models import Attempt, Comparison, EventReceived, Payment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GONE = "resource_missing"  # the code of an object that a gateway does not have
 FOR_OPERATOR = "in the operator's queue"
 
 

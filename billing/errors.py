@@ -8,7 +8,6 @@ BillingError
 │   ├── AmountNotPositive
 │   └── AmountTooLarge
 ├── NotFound                      account, method, quote, payment (or not this account's)
-├── NothingOwed                   no amount can be proposed
 ├── MethodNotUsable               removed, expired, or of another account
 ├── PaymentUnderWay               one payment of this account is not decided yet
 ├── TooManyTries                  refused cards, or one new card after the other: `.limit`, `.until`
@@ -72,10 +71,6 @@ class NotFound(BillingError):
     def __init__(self, what: str, key: object) -> None:
         super().__init__(f"no {what} {key}")
         self.what, self.key = what, key
-
-
-class NothingOwed(BillingError):
-    pass
 
 
 class MethodNotUsable(BillingError):
@@ -159,6 +154,9 @@ class GatewayUnreachable(GatewayError):
 
 class OutcomeUnknown(GatewayError):
     pass
+
+
+GONE = "resource_missing"  # the code of an object that a gateway does not have
 
 
 class GatewayRejected(GatewayError):

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from billing import disputes, refunds
 from billing import operator_queue as queue
 from billing.context import Context
-from billing.differences import FOR_OPERATOR, GONE, Difference
-from billing.errors import GatewayRejected
+from billing.differences import FOR_OPERATOR, Difference
+from billing.errors import GONE, GatewayRejected
 from billing.models import Dispute, Payment, Refund
 from billing.money import Money
 from billing.payment_records import get_payment

@@ -24,7 +24,6 @@ from billing.models import Audit, Consent, Payment, PaymentMethod, Quote
 from billing.payment_states import CANCELED, DECLINED, NOT_ATTEMPTED, PROCESSING, SUCCEEDED
 
 CAUSE = "too_many_tries"  # of the audit rows, with the limit behind a colon
-LIMITS = ("account", "session", "address", "card")
 REFUSED = frozenset({DECLINED, CANCELED})
 GOOD = frozenset({SUCCEEDED, PROCESSING})
 MOSTLY_REFUSED = 4  # refusals per accepted payment: above it, an address is no crowd of customers any more

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from assistant.amounts.context import Mention, Surroundings
 from assistant.amounts.english import ENGLISH
@@ -20,7 +19,6 @@ from assistant.amounts.tokens import tokenize
 
 LEXICONS = {"en": ENGLISH, "fr": FRENCH}
 LONGEST_TEXT = 1_000  # characters; what follows them is no answer to "how much"
-CENT = Decimal("0.01")
 _INVOICE = re.compile(r"(?<![a-z0-9])(inv[a-z]{0,4}[-_ ]?#?\d{3,10})(?![a-z0-9])", re.IGNORECASE)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from billing.accounts import find_account, position, top_user
+from billing.accounts import position, top_user
 from billing.database import SessionFactory
 from billing.errors import ImportRefused
 from billing.imports import Counts, ImportReport, import_file
@@ -93,11 +93,12 @@ def test_the_demo_file_gives_the_balances_that_the_documentation_names(sessions:
             "100500": "61.33 CAD",
             "100600": balances["100600"],
         }
-        maya = find_account(session, "100200")
+        maya = session.scalars(select(Account).where(Account.number == "100200")).one()
+        business = session.scalars(select(Account).where(Account.number == "100600")).one()
         standing = position(session, maya.id, b.TODAY)
         assert (standing.open_count, str(standing.past_due)) == (3, "352.10 CAD")
         assert top_user(session, maya.id).email == "maya@northwind.example"
-        assert position(session, find_account(session, "100600").id, b.TODAY).open_count == 240
+        assert position(session, business.id, b.TODAY).open_count == 240
 
 
 def test_the_same_file_again_changes_nothing(sessions: SessionFactory) -> None:
