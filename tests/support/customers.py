@@ -24,7 +24,7 @@ from billing.accounts import position
 from billing.context import Context
 from billing.imports import import_file
 from billing.methods import sync_methods
-from remit.edge_client import Answer, Conversation, Event, sign_portal_token
+from remit.edge_client import Answer, Conversation, EdgeError, Event, sign_portal_token
 from tests.support.sandbox_client import Bank
 
 NORTHWIND = Path(__file__).parents[2] / "sandbox" / "demo"
@@ -233,7 +233,7 @@ class Customer:
             for event in self.conversation.events():
                 if event and event.kind == "message":
                     self.heard.append(event)
-        except (httpx.HTTPError, RuntimeError):  # the test ended, and with it the connection
+        except (httpx.HTTPError, RuntimeError, EdgeError):  # the test ended, or the edge was stopped meanwhile
             return
 
 

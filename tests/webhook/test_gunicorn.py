@@ -73,6 +73,19 @@ def test_departed_client_gives_its_place_back(edge: httpx.Client, bearer: dict[s
         time.sleep(0.1)
 
 
+def test_killed_master_takes_its_worker_along(
+    edge: httpx.Client, process: tuple[object, str], bearer: dict[str, str]
+) -> None:
+    """A worker left behind would go on answering on the same socket beside the one that is started next."""
+    with edge.stream("GET", "/api/chat/events", headers=bearer) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 2000"
+        process[0].kill()  # type: ignore[attr-defined]
+        process[0].wait(5)  # type: ignore[attr-defined]
+        with pytest.raises(httpx.RemoteProtocolError):  # cut off, not ended: nobody tidied up
+            list(lines)
+
+
 def test_large_and_endless_bodies_are_refused(edge: httpx.Client, bearer: dict[str, str]) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(40):
