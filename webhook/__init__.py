@@ -5,18 +5,17 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from assistant.dialogue.turns import make_dialogue
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
 from webhook import chat, demo_proxy, events, health, pay_page
-from webhook.bot_client import BotClient
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
 from webhook.guards import register_guards
 from webhook.log import configure_logs
-from webhook.metrics import Metrics, TriesRefused
+from webhook.metrics import Metrics, TriesRefused, TurnsCounted
 from webhook.rates import Rates
 from webhook.streams import Streams
-from webhook.turn_queue import TurnQueue
 
 POOL_SIZE = 20  # connections; a request holds one for a few milliseconds at a time
 
@@ -35,8 +34,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         context=context,
         metrics=metrics,
         rates=Rates(settings.rate_limit_url),
-        bot=BotClient(settings),
-        queue=TurnQueue(context),
+        dialogue=make_dialogue(context, TurnsCounted(metrics)),
         streams=Streams(context, metrics),
         sandbox=demo_proxy.make_client(settings),
     )

@@ -7,6 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 from sqlalchemy import func, select
 
+from assistant.dialogue.state import language_and_state
+from assistant.dialogue.turns import LARGEST_ID, Message, take_turn
 from assistant.identity import open_chat_session, verify_portal_token
 from assistant.models import ChatEvent, ChatTurn
 from assistant.wording import say
@@ -14,8 +16,6 @@ from webhook import schemas
 from webhook.edge import edge
 from webhook.errors import Refused
 from webhook.guards import chat_messages, chat_session, guarded, portal_token
-from webhook.state import language_and_state
-from webhook.turns import LARGEST_ID, take_turn
 
 blueprint = Blueprint("chat", __name__)
 
@@ -65,7 +65,7 @@ def open_session() -> tuple[Response, int]:
     ),
 )
 def messages() -> Response:
-    return jsonify(take_turn(edge(), g.principal, g.body))
+    return jsonify(take_turn(edge().dialogue, g.principal, Message(**g.body.model_dump())))
 
 
 @blueprint.get("/api/chat/events")

@@ -10,13 +10,12 @@ from flask import current_app
 if TYPE_CHECKING:
     import httpx
 
+    from assistant.dialogue.turns import Dialogue
     from billing.config import Settings
     from billing.context import Context
-    from webhook.bot_client import BotClient
     from webhook.metrics import Metrics
     from webhook.rates import Rates
     from webhook.streams import Streams
-    from webhook.turn_queue import TurnQueue
 
 EXTENSION = "remit"
 
@@ -27,15 +26,14 @@ class Edge:
     context: Context
     metrics: Metrics
     rates: Rates
-    bot: BotClient
-    queue: TurnQueue
+    dialogue: Dialogue
     streams: Streams
     sandbox: httpx.Client  # for the demo's pages
 
     def close(self) -> None:
         """Ends the streams and gives the connections back."""
         self.streams.close()
-        self.bot.close()
+        self.dialogue.close()
         self.sandbox.close()
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from assistant.buttons import ButtonRefused
+from assistant.dialogue.errors import TurnRefused
 from assistant.identity import IdentityRefused
 from assistant.wording import say
 from billing.errors import EventRefused
@@ -98,6 +99,7 @@ class Refused(Exception):
 
 def register_errors(app: Flask) -> None:
     app.register_error_handler(Refused, answer_refusal)
+    app.register_error_handler(TurnRefused, lambda error: answer_refusal(Refused(error.code, **error.values)))
     app.register_error_handler(IdentityRefused, lambda error: answer_refusal(Refused(error.code)))
     app.register_error_handler(ButtonRefused, lambda error: answer_refusal(Refused(error.code)))
     app.register_error_handler(EventRefused, lambda _: answer_refusal(Refused("bad_signature")))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from assistant.dialogue.turns import Watch
 from billing import velocity
 from billing.database import SessionFactory
 from billing.gateways.base import GatewayEvent
@@ -52,6 +55,25 @@ class Metrics:
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class TurnsCounted(Watch):
+    """Counts the turns of this edge, and logs those that the bot did not answer."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    @contextmanager
+    def at_bot(self) -> Iterator[None]:
+        started = time.perf_counter()
+        with self._metrics.turns_at_bot.track_inprogress():
+            yield
+        self._metrics.bot_seconds.observe(time.perf_counter() - started)
+
+    def ended(self, result: str, turn_id: int) -> None:
+        self._metrics.turns.labels(result).inc()
+        if result.startswith("bot_"):
+            log.warning("bot_failed", result=result.removeprefix("bot_"), turn=turn_id)
 
 
 class TriesRefused(Collector):

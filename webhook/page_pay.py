@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from assistant.delivery.push import push
+from assistant.dialogue.failures import under_way_words
 from assistant.wording import invoice_lines, method_label, say
 from billing.accounts import position
 from billing.errors import (
@@ -35,7 +36,6 @@ from billing.payments import ConsentGiven, NewMethod, start_payment
 from billing.quotes import get_quote, shares_of
 from webhook.edge import Edge
 from webhook.errors import Refused
-from webhook.failures import under_way_words
 from webhook.page_fields import CARD, check_token, mandate_text
 from webhook.page_outcome import outcome_of, outcome_with_step
 
@@ -128,7 +128,7 @@ def _replaced(session: Session, link: PayLink, code: str = "quote_replaced") -> 
 
 def under_way_refusal(session: Session, shared: Edge, link: PayLink, payment_id: int) -> Refused:
     """In the words in which the chat says it."""
-    words = under_way_words(shared, get_payment(session, payment_id), link.language, "page")
+    words = under_way_words(shared.settings, get_payment(session, payment_id), link.language, "page")
     return Refused("payment_under_way", sentence=words)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, make_response, render_template
 from sqlalchemy.orm import Session
 
+from assistant.dialogue.failures import under_way_words
 from assistant.outcomes import TRY_AGAIN, outcome_message
 from assistant.wording import method_label, say, write
 from billing.accounts import get_account, position, top_user
@@ -18,7 +19,6 @@ from billing.payment_records import payment_of_quote, payment_under_way
 from billing.payment_states import REQUIRES_ACTION
 from webhook.edge import Edge
 from webhook.errors import Refused
-from webhook.failures import under_way_words
 from webhook.page_fields import fields_view, offered_debits
 from webhook.page_policy import page_headers, stripe_is_on
 from webhook.pay_form import REGIONS
@@ -59,7 +59,7 @@ def _pay_view(session: Session, shared: Edge, link: PayLink) -> dict[str, Any]:
     under_way = payment_under_way(session, account.id)
     notice, proposed = None, outstanding if linked is None else linked.amount
     if under_way is not None:
-        notice = under_way_words(shared, under_way, link.language, "page")
+        notice = under_way_words(shared.settings, under_way, link.language, "page")
     elif earlier is not None and earlier.state not in TRY_AGAIN:
         notice, proposed = said_of(session, shared, link, earlier), outstanding
     elif linked is not None and linked.state in ("replaced", "void"):

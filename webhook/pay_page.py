@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Blueprint, Response, g, jsonify, request, send_from_directory
 from sqlalchemy.orm import Session
 
+from assistant.dialogue.state import quote_state
 from billing.accounts import get_account
 from billing.errors import AmountNotPositive, AmountTooLarge, PaymentUnderWay
 from billing.models import PayLink
@@ -27,7 +28,6 @@ from webhook.page_outcome import look_again
 from webhook.page_pay import PressedPay, consent_sentence, pay_on_page, save_on_page, under_way_refusal
 from webhook.page_views import render_page
 from webhook.pay_form import read_details, read_page_amount
-from webhook.state import quote_state
 
 blueprint = Blueprint("pay_page", __name__, template_folder="templates")
 

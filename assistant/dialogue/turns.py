@@ -5,8 +5,9 @@ Nothing sees the text before card numbers are out of it, and no transaction is o
 
 from __future__ import annotations
 
-import time
 import unicodedata
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,23 +16,21 @@ from sqlalchemy.orm import Session
 
 from assistant.buttons import issue_buttons, resolve_button
 from assistant.cards import button as button_to
+from assistant.dialogue.bot_client import BotClient, BotFailed
+from assistant.dialogue.errors import TurnRefused
+from assistant.dialogue.failures import words_for_failure
+from assistant.dialogue.state import language_and_state
+from assistant.dialogue.turn_queue import Place, TurnQueue
 from assistant.identity import Principal
 from assistant.models import ChatTurn, IssuedButton
 from assistant.outcomes import outcome_message
 from assistant.redact import TAIL_CHARS, Redaction, redact
 from assistant.wording import say
+from billing.context import Context
 from billing.errors import NotFound
 from billing.models import Payment
 from billing.payment_records import payment_of_quote
 from billing.quotes import get_quote
-from webhook.bot_client import BotFailed
-from webhook.edge import Edge
-from webhook.errors import Refused
-from webhook.failures import words_for_failure
-from webhook.log import log
-from webhook.schemas import MessageRequest
-from webhook.state import language_and_state
-from webhook.turn_queue import Place
 
 LONGEST_MESSAGE = 500  # characters; nothing that pays a bill needs more
 SLASHES = "/\uff0f\u2044\u2215\u29f8"  # the engine runs a text that begins with a slash as a command
@@ -39,40 +38,77 @@ LARGEST_ID = 2**63 - 1  # of PostgreSQL's bigint
 MESSAGES_LOOKED_BACK = 4  # for a card number typed in pieces
 
 
-def take_turn(shared: Edge, principal: Principal, message: MessageRequest) -> dict[str, Any]:
+class Watch:
+    """Hears of turns; this one keeps nothing. The edge counts them (webhook/metrics.py)."""
+
+    def at_bot(self) -> AbstractContextManager[object]:
+        """Around the time that the bot thinks."""
+        return nullcontext()
+
+    def ended(self, result: str, turn_id: int) -> None:
+        """`result`: answered, repeat, redacted, second_click, or bot_… for a bot that gave no answer."""
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """The way to the dialogue engine, made once a process: by the edge, and by the worker for text messages."""
+
+    context: Context
+    bot: BotClient
+    queue: TurnQueue
+    watch: Watch
+
+    def close(self) -> None:
+        self.bot.close()
+
+
+def make_dialogue(context: Context, watch: Watch | None = None) -> Dialogue:
+    return Dialogue(context, BotClient(context.settings), TurnQueue(context), watch or Watch())
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a customer sent: a text, or a button that was issued to them. `id` is the same for every repeat."""
+
+    id: str
+    text: str | None = None
+    button: str | None = None
+
+
+def take_turn(dialogue: Dialogue, principal: Principal, message: Message) -> dict[str, Any]:
     """The answer to one message (schemas.Answer), the same one for every repeat of its id.
 
-    Raises Refused and ButtonRefused; a bot that fails is no error here but an answer (failures.py).
+    Raises TurnRefused and ButtonRefused; a bot that fails is no error here but an answer (failures.py).
     """
-    started_at = shared.context.now()
+    started_at = dialogue.context.now()
     text = clean(message.text) if message.text is not None else ""
-    with shared.context.sessions.begin() as session:
-        button = _button(session, shared, principal, message, started_at)
+    with dialogue.context.sessions.begin() as session:
+        button = _button(session, dialogue, principal, message, started_at)
         said = Redaction(button.title, False) if button is not None else _redacted(session, principal, message.id, text)
-        place = shared.queue.enter(session, principal.sender, message.id, said.text, started_at)
+        place = dialogue.queue.enter(session, principal.sender, message.id, said.text, started_at)
     if not place.ours:
-        shared.metrics.turns.labels("repeat").inc()
-        return shared.queue.wait_for_answer(place)
+        dialogue.watch.ended("repeat", place.turn_id)
+        return dialogue.queue.wait_for_answer(place)
     try:
-        shared.queue.wait_for_turn(principal.sender, place)
-        return _answer(shared, principal, place, message.id, said, button)
+        dialogue.queue.wait_for_turn(principal.sender, place)
+        return _answer(dialogue, principal, place, message.id, said, button)
     except Exception:
-        shared.queue.forget(place)  # so that sending it again tries again; a lost database leaves that to the lease
+        dialogue.queue.forget(place)  # so that sending it again tries again; a lost database leaves that to the lease
         raise
     finally:
-        shared.queue.signal()
+        dialogue.queue.signal()
 
 
 def clean(text: str) -> str:
-    """Without leading blanks, slashes and invisible characters. Raises Refused: message_empty, message_too_long."""
+    """Without leading blanks, slashes and invisible characters. Raises TurnRefused: message_empty, message_too_long."""
     start = 0
     while start < len(text) and (text[start] in SLASHES or text[start].isspace() or _invisible(text[start])):
         start += 1
     cleaned = text[start:].rstrip()
     if not cleaned:
-        raise Refused("message_empty")
+        raise TurnRefused("message_empty")
     if len(cleaned) > LONGEST_MESSAGE:
-        raise Refused("message_too_long", limit=LONGEST_MESSAGE)
+        raise TurnRefused("message_too_long", limit=LONGEST_MESSAGE)
     return cleaned
 
 
@@ -104,17 +140,19 @@ def _redacted(session: Session, principal: Principal, message_id: str, text: str
 
 
 def _button(
-    session: Session, shared: Edge, principal: Principal, message: MessageRequest, now: datetime
+    session: Session, dialogue: Dialogue, principal: Principal, message: Message, now: datetime
 ) -> IssuedButton | None:
     if (message.text is None) == (message.button is None):
-        raise Refused("bad_field", field="text or button, one of them")
+        raise TurnRefused("bad_field", field="text or button, one of them")
     if message.button is None:
         return None
-    return resolve_button(session, principal.sender, message.button, now, ttl_s=shared.settings.chat_session_ttl_s)
+    return resolve_button(
+        session, principal.sender, message.button, now, ttl_s=dialogue.context.settings.chat_session_ttl_s
+    )
 
 
 def _answer(
-    shared: Edge,
+    dialogue: Dialogue,
     principal: Principal,
     place: Place,
     message_id: str,
@@ -123,39 +161,39 @@ def _answer(
 ) -> dict[str, Any]:
     if said.removed:
         messages, result = [_card_number_removed(principal)], "redacted"
-    elif button is not None and (paid := _already_paid_with(shared, principal, button)) is not None:
+    elif button is not None and (paid := _already_paid_with(dialogue, principal, button)) is not None:
         messages, result = [paid], "second_click"
     else:
-        return _ask_bot(shared, principal, place, message_id, said.text, button)
-    with shared.context.sessions.begin() as session:
-        return _finish(session, shared, principal, place, messages, button, result)
+        return _ask_bot(dialogue, principal, place, message_id, said.text, button)
+    with dialogue.context.sessions.begin() as session:
+        return _finish(session, dialogue, principal, place, messages, button, result)
 
 
 def _ask_bot(
-    shared: Edge, principal: Principal, place: Place, message_id: str, text: str, button: IssuedButton | None
+    dialogue: Dialogue, principal: Principal, place: Place, message_id: str, text: str, button: IssuedButton | None
 ) -> dict[str, Any]:
-    asked_at, started = shared.context.now(), time.perf_counter()
+    asked_at = dialogue.context.now()
     pressed = {"intent": button.intent, "data": button.data} if button is not None else None
-    with shared.bot.slot(), shared.metrics.turns_at_bot.track_inprogress():
+    with dialogue.bot.slot(), dialogue.watch.at_bot():
         try:
-            answer = shared.bot.turn(principal, message_id, text, pressed)
+            answer = dialogue.bot.turn(principal, message_id, text, pressed)
             failure = None
         except BotFailed as failed:
             answer, failure = [], failed
-    shared.metrics.bot_seconds.observe(time.perf_counter() - started)
-    with shared.context.sessions.begin() as session:
+    with dialogue.context.sessions.begin() as session:
         if failure is None:
             messages, result = [m.model_dump() for m in answer], "answered"
         else:
-            log.warning("bot_failed", result=failure.result, turn=place.turn_id)
-            messages = words_for_failure(session, shared, principal, started_at=asked_at, reached=failure.reached)
+            messages = words_for_failure(
+                session, dialogue.context, principal, started_at=asked_at, reached=failure.reached
+            )
             result = f"bot_{failure.result}"
-        return _finish(session, shared, principal, place, messages, button, result)
+        return _finish(session, dialogue, principal, place, messages, button, result)
 
 
 def _finish(
     session: Session,
-    shared: Edge,
+    dialogue: Dialogue,
     principal: Principal,
     place: Place,
     messages: list[dict[str, Any]],
@@ -163,7 +201,7 @@ def _finish(
     result: str,
 ) -> dict[str, Any]:
     """Issues the buttons and stores the answer, in one transaction: an answer that was seen can always be repeated."""
-    now = shared.context.now()
+    now = dialogue.context.now()
     language, state = language_and_state(session, principal.sender, now)  # an action may have changed the language
     if button is not None:
         session.execute(update(IssuedButton).where(IssuedButton.id == button.id).values(used_at=now))
@@ -173,8 +211,8 @@ def _finish(
         "state": state,
         "language": language,
     }
-    shared.queue.answer(session, place, answer, now)
-    shared.metrics.turns.labels(result).inc()
+    dialogue.queue.answer(session, place, answer, now)
+    dialogue.watch.ended(result, place.turn_id)
     return answer
 
 
@@ -187,12 +225,12 @@ def _card_number_removed(principal: Principal) -> dict[str, Any]:
     }
 
 
-def _already_paid_with(shared: Edge, principal: Principal, button: IssuedButton) -> dict[str, Any] | None:
+def _already_paid_with(dialogue: Dialogue, principal: Principal, button: IssuedButton) -> dict[str, Any] | None:
     """A quote's button dies after one click: the next one answers with what became of the payment."""
     quote_id = button.data.get("quote_id")
     if button.intent != "affirm" or not isinstance(quote_id, str):
         return None
-    with shared.context.sessions.begin() as session:
+    with dialogue.context.sessions.begin() as session:
         payment: Payment | None
         try:
             payment = payment_of_quote(session, get_quote(session, quote_id).id)
@@ -200,5 +238,5 @@ def _already_paid_with(shared: Edge, principal: Principal, button: IssuedButton)
             payment = None
         if payment is None or payment.account_id != principal.account_id:
             return None
-        now = shared.context.now()
-        return outcome_message(session, payment, principal.language, principal.channel, now, shared.settings)
+        now = dialogue.context.now()
+        return outcome_message(session, payment, principal.language, principal.channel, now, dialogue.context.settings)

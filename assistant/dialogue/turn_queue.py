@@ -1,8 +1,8 @@
-"""One turn of a conversation at a time, in order of arrival, over any number of edge processes.
+"""One turn of a conversation at a time, in order of arrival, over any number of processes.
 
 The stored turn is the place in the queue: rows of one sender are inserted under the session's row lock, so their ids
 commit in order, and a turn goes ahead when no earlier one of its sender is unanswered. No lock and no connection is
-held while the bot thinks. An edge that dies in mid-turn blocks its sender only for the lease.
+held while the bot thinks. A process that dies in mid-turn blocks its sender only for the lease.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from assistant.dialogue.errors import TurnRefused
 from assistant.identity import keep_alive
 from assistant.models import ChatTurn
 from billing.context import Context
-from webhook.errors import Refused
 
 LONGEST_QUEUE = 5  # unanswered turns of one conversation
 POLL_S = 0.1  # for turns that another process answers; those of this one are signalled
@@ -67,7 +67,7 @@ class TurnQueue:
     def enter(self, session: Session, sender: str, message_id: str, said: str, now: datetime) -> Place:
         """Stores the turn and keeps the session alive, in the caller's transaction.
 
-        Raises Refused: message_id_reused (for other words), too_many_turns.
+        Raises TurnRefused: message_id_reused (for other words), too_many_turns.
         """
         settings = self._context.settings
         keep_alive(session, sender, now, ttl_s=settings.chat_session_ttl_s)  # also the lock that keeps ids in order
@@ -77,7 +77,7 @@ class TurnQueue:
                 select(ChatTurn).where(ChatTurn.sender == sender, ChatTurn.message_id == message_id)
             ).one()
             if known.said != said:
-                raise Refused("message_id_reused")
+                raise TurnRefused("message_id_reused")
             if known.answer is not None or known.started_at >= now - self._lease:
                 return Place(known.id, ours=False, alone=False, answer=known.answer)
             session.delete(known)  # whoever was answering it is gone: it is taken up again, at the end of the queue
@@ -85,7 +85,7 @@ class TurnQueue:
             turn_id = self._store(session, sender, message_id, said, now) or 0
         earlier = self._under_way(session, sender, now, before=turn_id)
         if earlier >= LONGEST_QUEUE:
-            raise Refused("too_many_turns")
+            raise TurnRefused("too_many_turns")
         return Place(turn_id, ours=True, alone=earlier == 0, answer=None)
 
     def _store(self, session: Session, sender: str, message_id: str, said: str, now: datetime) -> int | None:
@@ -94,7 +94,7 @@ class TurnQueue:
         return cast("int | None", session.scalar(_STORE, turn))
 
     def wait_for_turn(self, sender: str, place: Place) -> None:
-        """Returns when every earlier turn of the sender is answered. Raises Refused(busy) and forgets the turn."""
+        """Returns when every earlier turn of the sender is answered. Raises TurnRefused(busy) and forgets the turn."""
 
         def first() -> bool:
             with self._context.sessions.begin() as session:
@@ -106,10 +106,10 @@ class TurnQueue:
 
         if not place.alone and not self._wait(first):
             self.forget(place)
-            raise Refused("busy")
+            raise TurnRefused("busy")
 
     def wait_for_answer(self, place: Place) -> dict[str, Any]:
-        """The answer of a repeat whose first request is still at work. Raises Refused(busy) when it takes too long."""
+        """The answer of a repeat whose first request is still at work. Raises TurnRefused(busy) in the end."""
         found: list[dict[str, Any]] = [] if place.answer is None else [place.answer]
 
         def answered() -> bool:
@@ -119,7 +119,7 @@ class TurnQueue:
             return bool(found)
 
         if not found and not self._wait(answered):
-            raise Refused("busy")
+            raise TurnRefused("busy")
         return found[0]
 
     def answer(self, session: Session, place: Place, answer: dict[str, Any], now: datetime) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assistant.dialogue.errors import TurnRefused
 from assistant.identity import Principal
 from billing.config import Settings
-from webhook.errors import Refused
 
 LARGEST_ANSWER = 1_000_000  # bytes; a history of 24 months is about 50,000
 KEPT_S = 4.0  # shorter than the engine keeps an idle connection, so that we never write into a closed one
@@ -68,9 +68,9 @@ class BotClient:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Room for one turn, or Refused(busy) at once: a queue here would only make all of them late."""
+        """Room for one turn, or TurnRefused(busy) at once: a queue here would only make all of them late."""
         if not self._slots.acquire(blocking=False):
-            raise Refused("busy")
+            raise TurnRefused("busy")
         try:
             yield
         finally:
