@@ -25,6 +25,7 @@ class ChatSession(Base):
     portal_user_id: Mapped[int] = mapped_column(ForeignKey("portal_users.id"))
     channel: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text)
+    phone: Mapped[str | None] = mapped_column(Text, index=True)  # of a conversation by text, E.164
     address: Mapped[str | None] = mapped_column(Text)  # the network address that opened it
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     last_seen_at: Mapped[datetime] = mapped_column(Timestamp)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from billing import stripe_settings
+from billing import stripe_settings, twilio_settings
 
 SHORTEST_SECRET = 16
 
@@ -75,6 +75,34 @@ class Settings(BaseSettings):
         "`acss_debit` (Canadian dollars), `us_bank_account` (US dollars).",
     )
     stripe_account: str = Field("", description="The connected account `acct_…` that we charge for, if any.")
+    twilio_auth_token: str = Field(
+        "",
+        description="With it, customers can pay by text: Twilio signs its requests with it. Two, separated by a comma, "
+        "while it is rotated; the first one signs ours.",
+        repr=False,
+    )
+    twilio_account_sid: str = Field(
+        "", description="Our account at Twilio, `AC…`; without it texts are answered in the webhook's own answer only."
+    )
+    twilio_from_number: str = Field(
+        "", description="The number that texts come from, `+1…`; required with the account."
+    )
+    twilio_messaging_service_sid: str = Field("", description="A messaging service `MG…` in place of the number.")
+    twilio_verify_service_sid: str = Field(
+        "", description="A Verify service `VA…` that sends and checks one-time codes in our place."
+    )
+    twilio_api_base: str = Field("", description="Where Twilio's API is; empty: api.twilio.com and verify.twilio.com.")
+    one_time_code_secret: str = Field(
+        "", description="Key of the one-time codes; required for payment by text.", repr=False
+    )
+    sms_sender_name: str = Field("Northwind", description="The company's short name, first in every text.")
+    sms_countries: str = Field("CA US", description="Countries that texts may go to, separated by blanks.")
+    sms_per_phone_per_day: int = Field(80, description="Texts to one number in 24 hours.", gt=0)
+    sms_per_day: int = Field(20_000, description="Texts to everyone in 24 hours, the guard on cost.", gt=0)
+    sms_choice_ttl_s: int = Field(900, description="The numbers offered in a text mean something this long.", gt=0)
+    phone_change_days: int = Field(
+        14, description="A number newer than this in the portal is proved by mail, not by text.", ge=0
+    )
     smtp_url: str = Field("smtp://127.0.0.1:8004", description="Mail server, `smtp://user:pass@host:port`.", repr=False)
     mail_from: str = Field("Northwind Telecom <billing@northwind.example>", description="Sender of all mail.")
     company_name: str = Field("Northwind Telecom", description="The company that customers pay.")
@@ -140,6 +168,26 @@ class Settings(BaseSettings):
         if complaint is not None:
             raise ValueError(complaint)
         return self
+
+    @model_validator(mode="after")
+    def _twilio_is_whole(self) -> Self:
+        complaint = twilio_settings.complaint(
+            auth_tokens=self.twilio_auth_tokens,
+            account_sid=self.twilio_account_sid,
+            from_number=self.twilio_from_number,
+            messaging_service_sid=self.twilio_messaging_service_sid,
+            verify_service_sid=self.twilio_verify_service_sid,
+            one_time_code_secret=self.one_time_code_secret,
+            countries=self.sms_countries,
+        )
+        if complaint is not None:
+            raise ValueError(complaint)
+        return self
+
+    @property
+    def twilio_auth_tokens(self) -> tuple[str, ...]:
+        """The one that signs our requests first, then any other whose signatures are still believed."""
+        return tuple(token.strip() for token in self.twilio_auth_token.split(",") if token.strip())
 
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:

@@ -85,6 +85,7 @@ class PortalUser(Base):
     name: Mapped[str] = mapped_column(Text)
     email: Mapped[str] = mapped_column(Text)
     phone: Mapped[str | None] = mapped_column(Text, index=True)
+    phone_changed_at: Mapped[datetime | None] = mapped_column(Timestamp)  # a trigger writes it; null: never changed
     language: Mapped[str] = mapped_column(Text, server_default="en")
     notifications: Mapped[bool]
     created_at: Mapped[datetime] = _created()
@@ -162,6 +163,7 @@ class Quote(Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("state in ('open', 'consumed', 'replaced', 'expired', 'void')", name="state"),
         CheckConstraint("channel in ('chat', 'sms', 'voice', 'page')", name="channel"),
+        CheckConstraint("reply_code ~ '^[1-9][0-9]$'", name="reply_code"),
         Index("uq_quotes_one_open", "account_id", unique=True, postgresql_where=text("state = 'open'")),
         Index("ix_quotes_sender", "sender", "delivered_at"),
     )
@@ -181,6 +183,7 @@ class Quote(Base):
     channel: Mapped[str] = mapped_column(Text)
     sender: Mapped[str | None] = mapped_column(Text)  # opaque conversation id
     portal_user_id: Mapped[int | None] = mapped_column(ForeignKey("portal_users.id"))
+    reply_code: Mapped[str | None] = mapped_column(Text)  # by SMS: the two digits that are the yes to this quote
     said: Mapped[str | None] = mapped_column(Text)  # word for word, once delivered
     delivered_at: Mapped[datetime | None] = mapped_column(Timestamp)
     expires_at: Mapped[datetime] = mapped_column(Timestamp)

@@ -7,7 +7,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-import assistant.models  # noqa: F401  (fills the metadata)
+import assistant.models
+import assistant.texts.models  # noqa: F401
 import billing.models  # noqa: F401
 from billing.database import Base
 from remit.migrate import alembic_config
