@@ -28,7 +28,7 @@ demo: setup ## Run everything with demo data (PORT=8000, RESET=1 for fresh data;
 test: setup ## Run all tests (ARGS="tests/billing -k quote" for some)
 	@deploy/setup.sh browser
 	@$(PYTHON) -m remit train
-	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadscope $(ARGS)
 
 test-all: setup ## Run all tests at the full figures of docs/reliability.md (hours)
 	@deploy/setup.sh browser

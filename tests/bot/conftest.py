@@ -73,7 +73,7 @@ def says(text: str, **more: Any) -> dict[str, Any]:
     return {"text": text, **more}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fake_actions() -> Iterator[FakeActions]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -148,7 +148,7 @@ def sender() -> str:
     return secrets.token_hex(8)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def model() -> Path:
     """The model of the present inputs, trained here if it is not there yet."""
     trained = run_bot("train")
@@ -156,7 +156,7 @@ def model() -> Path:
     return ROOT / trained.stdout.rsplit(": ", 1)[1].split(" (")[0].strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bot(
     postgres: EmbeddedPostgres, fake_actions: FakeActions, model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bot]:

@@ -29,13 +29,13 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[TestStack]:
     with running_stack(SETTINGS) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def context(stack: TestStack) -> Iterator[Context]:
     """The stack's books, for tests to read and to import accounts into. After all conversations they must hold."""
     values: dict[str, Any] = {name.lower(): value for name, value in stack.settings.items()}
@@ -47,7 +47,7 @@ def context(stack: TestStack) -> Iterator[Context]:
     assert not violations, violations
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bank(context: Context) -> Iterator[Bank]:
     bank = Bank(context.settings.sandbox_url, context.settings.sandbox_secret_key)
     yield bank

@@ -28,19 +28,19 @@ CLOCKS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def port() -> int:
     return free_block()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def double(port: int) -> Iterator[StripeDouble]:
     """At its end, every request and every answer must have been as Stripe describes it."""
     with running_double(webhook_url=f"http://127.0.0.1:{port}/webhooks/stripe") as double:
         yield double
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stripe_settings(double: StripeDouble) -> dict[str, str]:
     return {
         "STRIPE_SECRET_KEY": double.secret_key,
@@ -51,13 +51,13 @@ def stripe_settings(double: StripeDouble) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(stripe_settings: dict[str, str], port: int) -> Iterator[TestStack]:
     with running_stack(CLOCKS | stripe_settings, port=port) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def context(stack: TestStack) -> Iterator[Context]:
     """The stack's books. After all payments they must hold."""
     values: dict[str, Any] = {name.lower(): value for name, value in stack.settings.items()}
@@ -69,7 +69,7 @@ def context(stack: TestStack) -> Iterator[Context]:
     assert not violations, violations
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bank(context: Context, double: StripeDouble) -> Iterator[StripeBank]:
     bank = StripeBank(double, context)
     yield bank
@@ -110,7 +110,7 @@ class Remit:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def remit(stack: TestStack) -> Remit:
     return Remit(stack)
 
