@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 from types import FrameType
@@ -30,11 +31,13 @@ loglevel = "warning"
 control_socket_disable = True  # it would open a socket in the home folder
 
 
-def post_fork(_server: Any, _worker: Any) -> None:
+def post_fork(_server: Any, worker: Any) -> None:
     """The worker dies with its master at once: until it noticed by itself, it would answer for a second more on the
     master's socket, into a log that nobody reads any longer."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != worker.ppid:  # it died before that was asked for
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def post_worker_init(worker: Any) -> None:

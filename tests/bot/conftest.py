@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ import pytest
 
 from remit.postgres import EmbeddedPostgres
 from tests.conftest import PASSWORD
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BOT_PYTHON = ROOT / "bot" / ".venv" / "bin" / "python"
@@ -121,7 +121,7 @@ class Bot:
     def post(self, body: Any, token: str | None = TOKEN, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return httpx.post(f"{self.url}/turn", content=data, headers=headers, timeout=30, **more)
+        return httpx.post(f"{self.url}/turn", content=data, headers=headers, timeout=60, **more)
 
     def say(self, text: str, sender: str, **more: Any) -> list[dict[str, Any]]:
         answer = self.post(turn(text=text, sender=sender, **more))
@@ -129,7 +129,7 @@ class Bot:
         return list(answer.json()["messages"])
 
     def health(self) -> httpx.Response:
-        return httpx.get(f"{self.url}/health", timeout=10)
+        return httpx.get(f"{self.url}/health", timeout=60)
 
     def events(self, sender: str) -> list[tuple[str, str | None, dict[str, Any]]]:
         query = "select type_name, action_name, data from bot.events where sender_id = %s order by id"
@@ -177,7 +177,7 @@ def bot(
         "BOT_DATABASE_URL": postgres.url(name, name, name),
         "BOT_PORT": str(free_port()),
         "BOT_MODEL": str(model),
-        "BOT_ACTION_TIMEOUT_S": "2",
+        "BOT_ACTION_TIMEOUT_S": "4",
     }
     log = tmp_path_factory.mktemp("bot") / "bot.log"
     process = start_bot(environment, log)
@@ -194,12 +194,6 @@ def bot(
     stop(running.process)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start_bot(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         command = [str(BOT_PYTHON), "-m", "bot", "run"]
@@ -207,7 +201,7 @@ def start_bot(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]
 
 
 def wait_until_healthy(bot: Bot) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
         assert bot.process.poll() is None, bot.log.read_text()
         try:
@@ -221,4 +215,4 @@ def wait_until_healthy(bot: Bot) -> None:
 
 def stop(process: subprocess.Popen[bytes]) -> int:
     process.terminate()
-    return process.wait(15)
+    return process.wait(60)

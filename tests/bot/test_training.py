@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
-import time
 from pathlib import Path
 
 from tests.bot.conftest import BOT_PYTHON, ROOT, run_bot
@@ -17,11 +17,17 @@ def inside_bot(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_model_that_is_up_to_date_is_not_trained_again(model: Path) -> None:
     written = model.stat().st_mtime_ns
-    started = time.monotonic()
+    before = cpu_s()
     done = run_bot("train")
     assert done.stdout.strip() == f"model  up to date: {model.relative_to(ROOT)}"
     assert model.stat().st_mtime_ns == written
-    assert time.monotonic() - started < 5
+    assert cpu_s() - before < 5
+
+
+def cpu_s() -> float:
+    """What the processes that were waited for have computed: unlike the clock, it does not mind a busy machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_any_input_changes_the_name_of_the_model() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,13 +18,13 @@ from tests.bot.conftest import (
     ROOT,
     Bot,
     FakeActions,
-    free_port,
     says,
     start_bot,
     stop,
     turn,
     wait_until_healthy,
 )
+from tests.support.ports import free_port
 
 
 def open_form(actions: FakeActions) -> None:
@@ -58,14 +59,17 @@ def test_a_malformed_answer_of_an_action_is_a_failure(
 
 
 def test_an_action_that_takes_too_long_is_a_failure(bot: Bot, actions: FakeActions, sender: str) -> None:
+    over = threading.Event()
+
     def slow(_: object) -> tuple[int, object]:
-        time.sleep(3)
+        over.wait(100)
         return 200, {"events": [], "responses": [says("too late")]}
 
     actions.answers["action_balance"] = slow
-    started = time.monotonic()
-    assert bot.post(turn(sender=sender, text="how much do I owe")).status_code == 503
-    assert time.monotonic() - started < 2.9
+    try:
+        assert bot.post(turn(sender=sender, text="how much do I owe")).status_code == 503
+    finally:
+        over.set()
 
 
 def test_a_turn_without_an_answer_says_so_and_is_not_kept(bot: Bot, actions: FakeActions, sender: str) -> None:
@@ -98,16 +102,16 @@ def test_two_messages_of_one_sender_are_answered_one_after_the_other(
 
 
 def test_different_senders_do_not_wait_for_each_other(bot: Bot, actions: FakeActions) -> None:
+    together = threading.Barrier(3, timeout=60)
+
     def slow(_: object) -> tuple[int, object]:
-        time.sleep(1)
+        together.wait()
         return 200, {"events": [], "responses": [says("You owe $5.")]}
 
     actions.answers["action_balance"] = slow
-    started = time.monotonic()
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda _: bot.post(turn(text="how much do I owe")), range(10)))
+    with ThreadPoolExecutor(9) as pool:
+        answers = list(pool.map(lambda _: bot.post(turn(text="how much do I owe")), range(9)))
     assert {answer.status_code for answer in answers} == {200}
-    assert time.monotonic() - started < 6
 
 
 def test_slots_and_form_survive_a_restart_of_the_bot(bot: Bot, actions: FakeActions, sender: str) -> None:
@@ -231,9 +235,7 @@ def test_the_start_is_refused_in_one_line(change: dict[str, str], named: str) ->
 
 
 def test_sigterm_ends_the_bot_quickly_and_cleanly(bot: Bot) -> None:
-    started = time.monotonic()
     bot.process.send_signal(signal.SIGTERM)
-    assert bot.process.wait(10) == 0
-    assert time.monotonic() - started < 5
+    assert bot.process.wait(8) == 0  # then the supervisor kills it (deploy/supervisord.conf)
     bot.process = start_bot(bot.environment, bot.log)
     wait_until_healthy(bot)

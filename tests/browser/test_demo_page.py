@@ -31,7 +31,7 @@ def test_a_bill_is_paid_by_buttons_and_the_receipt_is_read(demo: Open) -> None:
     assert "Thank you" in maya.press("Pay $452.10 now")
     expect(maya.page.locator("#log .box.succeeded")).to_contain_text("New balance $0.00")
     letter = maya.page.locator("#mails button", has_text="maya@northwind.example")
-    expect(letter).to_have_count(1, timeout=20_000)
+    expect(letter).to_have_count(1)
     letter.click()
     expect(maya.page.frame_locator("#letter iframe").locator("body")).to_contain_text("$452.10")
 

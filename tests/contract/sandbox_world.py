@@ -15,7 +15,8 @@ from billing.gateways.base import Gateway, GatewayPayment
 from billing.gateways.sandbox import SandboxGateway
 from billing.money import Money
 from tests.contract.worlds import Ability, Source
-from tests.sandbox.running import SECRET_KEY, WEBHOOK_SECRET, Listener, RunningSandbox, free_port
+from tests.sandbox.running import SECRET_KEY, WEBHOOK_SECRET, Listener, RunningSandbox
+from tests.support.ports import free_port
 
 CARDS = {
     "succeeds": "4242424242424242",

@@ -13,7 +13,8 @@ from billing.gateways.base import Gateway, GatewayPayment
 from billing.gateways.stripe import StripeGateway
 from billing.money import Money
 from tests.contract.worlds import Ability, Source
-from tests.sandbox.running import Listener, free_port
+from tests.sandbox.running import Listener
+from tests.support.ports import free_port
 from tests.support.stripe.server import StripeDouble
 from tests.support.stripe.webhooks import signature
 

@@ -103,12 +103,12 @@ def test_a_refusal_of_the_request_is_no_decline_and_not_unknown(world: World, st
 
 
 def test_an_answer_that_trickles_is_given_up_in_time(world: World) -> None:
-    reply = OK + b"Content-Length: 1000\r\n\r\n" + b" " * 1000
+    reply = OK + b"Content-Length: 5000\r\n\r\n" + b" " * 5000
     with server_that_says(reply, pause_s=0.02) as url:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
             world.at_address(url).confirm_payment("pay_x", ORDER, "key")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30  # a minute and more, had each byte been given time of its own
 
 
 def test_an_endless_answer_is_given_up(world: World) -> None:

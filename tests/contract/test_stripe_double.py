@@ -20,7 +20,8 @@ from billing.gateways.stripe import StripeGateway
 from billing.money import Money
 from remit.folders import ROOT
 from tests.contract.doubled import AUTOMATIC, INTENT, PI, asked_wrongly, library_at, paid, post
-from tests.sandbox.running import Listener, free_port
+from tests.sandbox.running import Listener
+from tests.support.ports import free_port
 from tests.support.stripe.server import StripeDouble, running_double
 from tests.support.stripe.webhooks import signature
 

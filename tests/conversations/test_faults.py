@@ -23,7 +23,7 @@ def test_action_server_killed_while_the_bank_is_charging_pays_once_and_tells_lat
         stack.kill("actions")
     assert "checking" in answer().text.lower() or "checked" in answer().text.lower()
     stack.wait_until_ready()
-    customer.wait_for_event("50.00", within_s=40)
+    customer.wait_for_event("50.00")
     assert account.payments() == [("succeeded", Decimal("50.00"))]
     assert account.charged() == [Decimal("50.00")]
 

@@ -20,7 +20,8 @@ from billing.context import Context
 from billing.database import SessionFactory
 from billing.gateways.sandbox import SandboxGateway
 from tests.billing.builders import some_settings
-from tests.sandbox.running import ROOT, SECRET_KEY, WEBHOOK_SECRET, RunningSandbox, free_ports, running_sandbox
+from tests.sandbox.running import ROOT, SECRET_KEY, WEBHOOK_SECRET, RunningSandbox, running_sandbox
+from tests.support.ports import free_block
 from tests.webhook.running import running_edge
 
 MANY = "100000"  # requests a minute: what is measured here is money, not the limits on requests
@@ -49,7 +50,8 @@ def doors(settings: Settings, sessions: SessionFactory, tmp_path: Path) -> Itera
     with ExitStack() as stack:
         sandbox = stack.enter_context(running_sandbox(settings.database_url, tmp_path))
         known = settings.model_copy(update={"sandbox_url": sandbox.url})
-        ports = free_ports(4)
+        first = free_block(4)
+        ports = range(first, first + 4)
         for port in ports[:2]:
             log = tmp_path / f"edge-{port}.log"
             stack.enter_context(running_edge(known, port, log, REQUESTS_PER_MINUTE=MANY))

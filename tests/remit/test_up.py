@@ -19,7 +19,8 @@ from remit.keys import read_env_file
 from remit.plan import SUPERVISOR_FILE
 from remit.postgres import command_line
 from remit.supervisor import states
-from tests.support.stack import free_block
+from tests.support.ports import free_block
+from tests.support.stack import PORTS
 
 SLEEPER = """
 [program:{name}]
@@ -56,7 +57,7 @@ class Stack:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
     def processes(self) -> list[str]:
@@ -88,7 +89,7 @@ def start(var: Path, *options: str, processes: Path, **environment: str) -> subp
             "up",
             "--demo",
             "--port",
-            str(free_block()),
+            str(free_block(PORTS)),
             "--processes",
             processes,
             *options,
@@ -140,7 +141,7 @@ def stack(running: list[Stack], var: Path, file: Path) -> Iterator[Stack]:
         running.pop()
 
 
-def eventually(true: Callable[[], object], within_s: float = 15) -> None:
+def eventually(true: Callable[[], object], within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline, "it did not come about"
@@ -150,7 +151,7 @@ def eventually(true: Callable[[], object], within_s: float = 15) -> None:
 def test_a_second_start_says_where_the_first_one_runs_and_harms_nothing(stack: Stack, file: Path) -> None:
     before = {name: info["pid"] for name, info in stack.info().items()}
     second = start(stack.var, processes=file)
-    said, _ = second.communicate(timeout=30)
+    said, _ = second.communicate(timeout=60)
     assert second.returncode == 1
     assert f"already running here (pid {stack.process.pid}, http://127.0.0.1:" in said and said.count("\n") == 1
     assert {name: info["pid"] for name, info in stack.info().items()} == before
@@ -204,7 +205,7 @@ def test_a_stale_pid_file_that_names_a_living_stranger_does_not_stop_the_start(v
 
 def test_a_killed_supervisor_takes_everything_along(stack: Stack) -> None:
     os.kill(stack.supervisor_pid, signal.SIGKILL)
-    said, _ = stack.process.communicate(timeout=20)
+    said, _ = stack.process.communicate(timeout=60)
     assert "ended without being asked to" in said and stack.process.returncode == 1
     assert stack.processes() == []
 
@@ -227,7 +228,7 @@ def test_a_port_in_use_is_one_clear_line(var: Path, file: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         process = start(var, "--port", str(port - 3), processes=file)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert said == f"remit: another program listens on port {port} (for actions). Choose other ports: PORT=9000\n"
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,24 +18,13 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import free_block
+
 ROOT = Path(__file__).parent.parent.parent
 SECRET_KEY = "sk-of-the-sandbox-in-tests"
 WEBHOOK_SECRET = "whsec-of-the-sandbox-in-tests"
 PORTAL_SECRET = "portal-signing-secret-in-tests-32b"
 GOOD_CARD = "4242424242424242"
-
-
-def free_ports(count: int) -> list[int]:
-    """All held at once, so that they differ."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-
-
-def free_port() -> int:
-    return free_ports(1)[0]
 
 
 @dataclass
@@ -50,7 +38,7 @@ class RunningSandbox:
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {SECRET_KEY}"}
         # No connection is kept: the sandbox closes after each answer, and a test may stop it at any moment.
-        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=15, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
 
     def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> httpx.Response:
         return self.client.post(path, json=body or {}, headers={"Idempotency-Key": key} if key else {})
@@ -84,7 +72,8 @@ def running_sandbox(
     database_url: str, folder: Path, public_url: str = "http://127.0.0.1:9", **settings: str
 ) -> Iterator[RunningSandbox]:
     """`python -m sandbox` on free ports until the block ends. `settings` go into its environment."""
-    port, smtp_port = free_ports(2)
+    port = free_block(2)
+    smtp_port = port + 1
     environment = {
         "PATH": os.environ["PATH"],
         "SANDBOX_ENABLED": "1",
@@ -109,11 +98,11 @@ def running_sandbox(
     finally:
         running.client.close()
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def _wait_until_healthy(sandbox: RunningSandbox) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             if sandbox.client.get("/healthz").status_code == 200:
@@ -157,7 +146,7 @@ class Listener:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
-    def next(self, timeout_s: float = 10) -> Heard:
+    def next(self, timeout_s: float = 60) -> Heard:
         return self.heard.get(timeout=timeout_s)
 
     def forget(self) -> None:

@@ -149,7 +149,7 @@ def a_debit(sandbox: RunningSandbox, last4: str) -> str:
 
 
 def until(sandbox: RunningSandbox, path: str, wanted: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not wanted(told := sandbox.client.get(path).json()):
         assert time.monotonic() < deadline, told
         time.sleep(0.1)

@@ -51,7 +51,7 @@ def test_a_second_start_finds_its_tables_and_a_stop_is_clean(postgres: EmbeddedP
             with running_sandbox(url, tmp_path) as bank:
                 bank.paid()
                 bank.process.send_signal(stop)
-                assert bank.process.wait(15) == 0
+                assert bank.process.wait(60) == 0
 
 
 def test_it_stops_while_an_answer_hangs(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_it_stops_while_an_answer_hangs(postgres: EmbeddedPostgres, tmp_path: Pa
         with pytest.raises(httpx.ReadTimeout):
             bank.client.post(f"/bank/v1/payments/{payment}/confirm", timeout=0.5)
         bank.process.send_signal(signal.SIGTERM)
-        assert bank.process.wait(15) == 0
+        assert bank.process.wait(60) == 0

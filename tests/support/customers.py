@@ -28,7 +28,7 @@ from remit.edge_client import Answer, Conversation, EdgeError, Event, sign_porta
 from tests.support.sandbox_client import Bank
 
 NORTHWIND = Path(__file__).parents[2] / "sandbox" / "demo"
-PAGE_S = 30
+PAGE_S = 60
 _serial = itertools.count(1)
 
 
@@ -133,7 +133,7 @@ class Account:
         self.bank.attach(self.bank_customer, ending, kind=kind, email=top, address=self.record["billing_address"])
         sync_methods(self.context, self.id)
 
-    def wait_until_bank_is_asked(self, within_s: float = 10) -> None:
+    def wait_until_bank_is_asked(self, within_s: float = 60) -> None:
         """A confirm is on its way, and its answer has not come yet."""
         query = (
             "select 1 from attempts join payments on payments.id = payment_id"
@@ -141,7 +141,7 @@ class Account:
         )
         until(lambda: bool(self._rows(query)), within_s, lambda: "no confirm was sent")
 
-    def wait_for_letters(self, count: int, within_s: float = 20) -> None:
+    def wait_for_letters(self, count: int, within_s: float = 60) -> None:
         until(lambda: len(self.mails()) >= count, within_s, lambda: f"letters: {[m['subject'] for m in self.mails()]}")
         assert len(self.mails()) == count
 
@@ -212,7 +212,7 @@ class Customer:
     def payment(self) -> dict[str, Any] | None:
         return self.answer.payment
 
-    def wait_for_event(self, words: str = "", *, within_s: float = 20) -> Event:
+    def wait_for_event(self, words: str = "", *, within_s: float = 60) -> Event:
         """The next message outside a turn that holds these words; one that was waited for does not count again."""
 
         def found() -> bool:

@@ -21,6 +21,21 @@ def says(
     return {"messages": messages}
 
 
+class Thinking:
+    """An engine that thinks until it is told to answer, and then for `more_s`."""
+
+    def __init__(self, more_s: float = 0.0) -> None:
+        self._more_s, self._over = more_s, threading.Event()
+
+    def __call__(self, turn: dict[str, Any]) -> dict[str, Any]:
+        self._over.wait(100)
+        time.sleep(self._more_s)
+        return says(f"You said {turn['text']}")
+
+    def over(self) -> None:
+        self._over.set()
+
+
 class FakeBot:
     """`answer` maps a turn to its answer: a dict (JSON), bytes (raw), an int (status) or None (hangs up).
 

@@ -25,7 +25,7 @@ CARDS = {
 
 class Bank:
     def __init__(self, address: str, secret_key: str) -> None:
-        self._http = httpx.Client(base_url=address, timeout=20, trust_env=False)
+        self._http = httpx.Client(base_url=address, timeout=60, trust_env=False)
         self._key = {"Authorization": f"Bearer {secret_key}"}
 
     def close(self) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,24 +19,11 @@ import httpx
 from remit.keys import read_env_file
 from remit.postgres import socket_folder
 from remit.supervisor import ask, start_program, states, stop_program
+from tests.support.ports import free_block
 from webhook.health import KEPT_S
 
 PORTS = 5  # an edge and its neighbours (remit/plan.py)
 STARTS_WITHIN_S = 180  # training included
-
-
-def free_block() -> int:
-    """The first of five neighbouring free ports, below those that the kernel hands out by itself."""
-    for _ in range(200):
-        first = random.randrange(20_000, 32_000)
-        with contextlib.ExitStack() as held:
-            try:
-                for port in range(first, first + PORTS):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise RuntimeError("no five neighbouring ports are free")
 
 
 @dataclass(frozen=True)
@@ -86,7 +71,7 @@ class TestStack:
     def thaw(self, name: str) -> None:
         ask(self._sockets, "signalProcess", name, "CONT")
 
-    def wait_until_ready(self, within_s: float = 40) -> None:
+    def wait_until_ready(self, within_s: float = 120) -> None:
         deadline = time.monotonic() + within_s
         time.sleep(KEPT_S + 0.1)  # what /readyz said before something was stopped is kept for so long
         while not self.is_ready():
@@ -107,7 +92,7 @@ class TestStack:
 @contextlib.contextmanager
 def running_stack(settings: Mapping[str, str], *, port: int | None = None, demo: bool = True) -> Iterator[TestStack]:
     """`remit up --demo` with these settings besides the usual ones, stopped and swept away afterwards."""
-    var, port = Path(tempfile.mkdtemp(prefix="remit-stack-")), port or free_block()
+    var, port = Path(tempfile.mkdtemp(prefix="remit-stack-")), port or free_block(PORTS)
     ours = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH"}
     environment = {name: value for name, value in os.environ.items() if name in ours}
     with (var / "up.log").open("w") as log:

@@ -100,7 +100,7 @@ def settings(database_url: str, bot: FakeBot) -> Settings:
     return some_settings(
         database_url=database_url,
         bot_url=bot.url,
-        turn_timeout_s=1.0,
+        turn_timeout_s=20.0,
         stream_heartbeat_s=0.2,
         public_url="http://127.0.0.1:8000",
         sandbox_url="http://127.0.0.1:9",
@@ -190,3 +190,14 @@ def sign_in(client: FlaskClient, portal_token: Callable[..., str], account: Acco
 @pytest.fixture
 def maya(sign_in: Callable[..., Customer]) -> Customer:
     return sign_in()
+
+
+@pytest.fixture
+def hasty(make_app: Callable[..., Flask], maya: Customer) -> Customer:
+    """Maya's conversation at an edge that waits for nothing longer than half a second, or a little more."""
+    return at(make_app(turn_timeout_s=0.5), maya)
+
+
+def at(other: Flask, customer: Customer) -> Customer:
+    """The same conversation at another edge process."""
+    return Customer(other.test_client(), customer.token, customer.account_id)

@@ -67,14 +67,14 @@ def running_edge(settings: Settings, port: int, log: Path, **more: str) -> Itera
         yield process
     finally:
         process.send_signal(signal.SIGINT)  # at once: SIGTERM would wait for the connections that browsers keep
-        process.wait(20)
+        process.wait(60)
 
 
 def _wait_until_alive(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).is_success:
+            if httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60, trust_env=False).is_success:
                 return
         except httpx.TransportError:
             pass

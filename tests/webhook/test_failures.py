@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,15 +14,11 @@ from billing.errors import QuoteNotOpen
 from billing.models import Account, PayLink, Quote
 from billing.payments import start_payment
 from tests.billing.builders import a_consent, a_method, a_quote, pay
-from tests.support.fake_bot import FakeBot, says
+from tests.support.fake_bot import FakeBot, Thinking, says
 from tests.support.fake_gateway import FakeGateway
-from tests.webhook.conftest import Customer
+from tests.webhook.conftest import Customer, answer_of
 
 NOTHING = "Nothing was charged"
-
-
-def hangs(_: dict[str, Any]) -> None:
-    time.sleep(1.3)
 
 
 FAILURES: dict[str, Any] = {
@@ -36,7 +31,6 @@ FAILURES: dict[str, Any] = {
     "500": lambda _: 500,
     "502": lambda _: 502,
     "hangs up": lambda _: None,
-    "hangs": hangs,
     "huge": lambda _: b'{"messages": [{"text": "' + b"x" * 1_100_000 + b'"}]}',
 }
 
@@ -46,10 +40,27 @@ def test_lost_turn_says_that_nothing_was_charged_and_offers_the_secure_page(
     maya: Customer, bot: FakeBot, failure: str
 ) -> None:
     bot.answer = FAILURES[failure]
-    (message,) = maya.says("pay my bill")["messages"]
+    assert_nothing_was_charged(maya.says("pay my bill"))
+
+
+def assert_nothing_was_charged(answer: dict[str, Any]) -> None:
+    (message,) = answer["messages"]
     assert NOTHING in message["text"]
     assert message["card"]["type"] == "link"
     assert "/pay/" in message["card"]["url"]
+
+
+@pytest.fixture
+def hanging(bot: FakeBot) -> Iterator[None]:
+    """The bot answers nothing as long as the test runs."""
+    bot.answer = thinking = Thinking()
+    yield
+    thinking.over()
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_bot_that_hangs_is_not_waited_for(hasty: Customer) -> None:
+    assert_nothing_was_charged(hasty.says("pay my bill"))
 
 
 def test_stopped_bot_is_answered_at_once_with_the_pay_link(
@@ -145,12 +156,13 @@ def test_payment_still_undecided_is_announced_later(
 
 
 def test_straggling_yes_finds_its_quote_void(
-    maya: Customer, bot: FakeBot, context: Any, account: Account, gateway: FakeGateway
+    maya: Customer, hasty: Customer, bot: FakeBot, context: Any, account: Account, gateway: FakeGateway
 ) -> None:
     """The words "nothing was charged" stay true when the action comes through after they were said."""
     quote = quoted(context, account, sender_of(maya, bot))
-    bot.answer = hangs
-    assert NOTHING in maya.says("yes")["messages"][0]["text"]
+    bot.answer = thinking = Thinking()
+    assert NOTHING in answer_of(hasty.send(id="yes", text="yes"))["messages"][0]["text"]
+    thinking.over()
     with pytest.raises(QuoteNotOpen):
         start_payment(context, quote.id, a_consent())
     assert gateway.charges() == []
@@ -161,7 +173,6 @@ def test_unreachable_bot_leaves_the_quote_open(
 ) -> None:
     quote = quoted(context, account, sender_of(maya, bot))
     bot.stop()
-    time.sleep(0.05)
     maya.says("yes")
     with sessions() as session:
         assert session.get_one(Quote, quote.id).state == "open"

@@ -19,7 +19,7 @@ from sqlalchemy import inspect, text
 
 from billing.config import Settings
 from billing.database import SessionFactory
-from tests.sandbox.running import free_port
+from tests.support.ports import free_port
 from tests.webhook import event_forgery as forgery
 from tests.webhook.running import running_edge
 
@@ -52,7 +52,7 @@ class Sender:
         for _ in range(2):  # a kept connection may have been closed since the last answer
             kept = self._socket is not None
             if self._socket is None:
-                self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=20)
+                self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
             try:
                 answer = self._exchange(self._socket, request)
             except (BrokenPipeError, ConnectionResetError):

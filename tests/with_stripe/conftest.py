@@ -15,7 +15,8 @@ from billing.config import Settings
 from billing.context import Context, make_context
 from billing.verify import verify
 from tests.support.customers import Account, Customer, like
-from tests.support.stack import TestStack, free_block, running_stack
+from tests.support.ports import free_block
+from tests.support.stack import PORTS, TestStack, running_stack
 from tests.support.stripe.server import StripeDouble, running_double
 from tests.support.stripe_bank import StripeBank
 
@@ -30,7 +31,7 @@ CLOCKS = {
 
 @pytest.fixture(scope="package")
 def port() -> int:
-    return free_block()
+    return free_block(PORTS)
 
 
 @pytest.fixture(scope="package")

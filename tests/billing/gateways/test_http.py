@@ -40,7 +40,7 @@ def test_every_request_has_a_connection_of_its_own(wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 500, reply(200, b" " * 500), b"\r\n" * 500],
+    [b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 5000, reply(200, b" " * 5000), b"\r\n" * 2500],
     ids=["head", "body", "blank lines"],
 )
 def test_an_answer_that_trickles_ends_with_its_time(wire: Wire, said: bytes) -> None:
@@ -48,7 +48,7 @@ def test_an_answer_that_trickles_ends_with_its_time(wire: Wire, said: bytes) -> 
         began = time.monotonic()
         with pytest.raises(NoAnswer):
             wire.send("GET", server.url, 0.4)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30  # a minute and more, had each byte been given time of its own
 
 
 def test_an_answer_without_end_is_given_up(wire: Wire) -> None:

