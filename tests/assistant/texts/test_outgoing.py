@@ -14,6 +14,7 @@ from assistant.gsm import ALPHABET
 from assistant.opt_out import record_consent
 from assistant.texts.models import TextSent
 from assistant.texts.outgoing import LONGEST_BODY, TOO_MANY, parts, queue_text
+from assistant.wording import catalogue
 from billing.config import Settings
 from billing.database import SessionFactory
 from billing.models import Notice, OperatorItem
@@ -76,6 +77,12 @@ def test_a_body_is_plain_gsm(sessions: SessionFactory) -> None:
         assert sent is not None
         assert sent.body == 'Northwind: été - 1 452,10 $ "là"'
         assert set(sent.body) <= ALPHABET
+
+
+@pytest.mark.parametrize("key", ["text_code", "text_too_many"])
+def test_what_is_said_around_the_dialogue_keeps_its_accents(key: str) -> None:
+    for variant in catalogue()[key].values():
+        assert set(variant.text) - set("{}") <= ALPHABET
 
 
 # ------------------------------------------------------------------------------------------------------ withheld
