@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pyotp
 import pytest
 from gsm0338 import Codec
 from sqlalchemy import select, text
@@ -129,9 +130,18 @@ def test_after_five_wrong_tries_the_right_one_is_wrong_too(context: Context) -> 
 
 
 @pytest.mark.parametrize("right_ones", [0, 20])
-def test_of_twenty_guesses_at_the_same_time_five_count_and_one_proves(context: Context, right_ones: int) -> None:
+def test_of_twenty_guesses_at_the_same_time_five_count_and_one_proves(
+    context: Context, right_ones: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, digits = a_code(context)
     start, found = threading.Barrier(20), []
+    compared, really = [], pyotp.HOTP.verify
+
+    def compare(hotp: pyotp.HOTP, typed: str, counter: int) -> bool:
+        compared.append(typed)
+        return really(hotp, typed, counter)
+
+    monkeypatch.setattr(pyotp.HOTP, "verify", compare)
 
     def guess(number: int) -> None:
         typed = digits if number < right_ones else wrong(digits)
@@ -145,11 +155,25 @@ def test_of_twenty_guesses_at_the_same_time_five_count_and_one_proves(context: C
         thread.join()
     with context.sessions() as session:
         tries = session.get_one(OneTimeCode, code.id).tries
-    assert tries <= TRIES
+    assert len(compared) == tries <= TRIES
     assert len([one for one in found if one is not None]) == min(right_ones, 1)
     if not right_ones:
         assert tries == TRIES
         assert not check(context, digits)
+
+
+def test_a_code_that_is_replaced_while_it_is_compared_proves_nothing(
+    context: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, digits = a_code(context)
+    really = pyotp.HOTP.verify
+
+    def compare(hotp: pyotp.HOTP, typed: str, counter: int) -> bool:
+        a_code(context)
+        return really(hotp, typed, counter)
+
+    monkeypatch.setattr(pyotp.HOTP, "verify", compare)
+    assert not check(context, digits)
 
 
 # ------------------------------------------------------------------------------------------------------ how often

@@ -188,6 +188,22 @@ def test_what_may_have_gone_is_looked_up_however_many_tries_fail_in_between(
     assert len(twilio.messages) == 1
 
 
+def test_what_was_not_listed_yet_is_looked_up_again_even_after_a_try_that_did_not_leave(
+    context: Context, api: TwilioApi, twilio: FakeTwilio, clock: Clock
+) -> None:
+    text_id = queued(context)
+    twilio.answers, twilio.lists_nothing = ["lost", (429, 20429)], True
+    with pytest.raises(OutcomeUnknown):
+        send_text(context, api, text_id)
+    clock.forward(seconds=25)
+    with pytest.raises(NotReached):
+        send_text(context, api, text_id)
+    clock.forward(seconds=25)
+    twilio.lists_nothing = False
+    send_text(context, api, text_id)
+    assert len(twilio.messages) == 1
+
+
 def test_a_text_that_certainly_was_not_sent_is_sent_without_looking(
     context: Context, api: TwilioApi, twilio: FakeTwilio
 ) -> None:
