@@ -44,7 +44,9 @@ def outcome_message(
         buttons = [button(say("button_status", language, channel), "payment_status")]
     if payment.state == REQUIRES_ACTION:
         return _step(session, told, language, channel, now, settings) | {"buttons": buttons}
-    texts = _succeeded(told, language, channel) if payment.state == SUCCEEDED else [_other(told, language, channel)]
+    texts = (
+        _succeeded(told, language, channel) if payment.state == SUCCEEDED else [unpaid_words(told, language, channel)]
+    )
     return {"text": " ".join(texts), "buttons": buttons, "card": outcome_card(told, language)}
 
 
@@ -107,7 +109,8 @@ def _succeeded(told: Receipt, language: str, channel: str) -> list[str]:
     return [*texts, say("outcome_balance", language, channel, balance=told.position.balance)]
 
 
-def _other(told: Receipt, language: str, channel: str) -> str:
+def unpaid_words(told: Receipt, language: str, channel: str) -> str:
+    """What is said of a payment that has not succeeded; a step at the bank has words and a link of its own."""
     payment = told.payment
     if payment.state == DECLINED:
         return say(declined_key(told), language, channel)

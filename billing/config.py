@@ -185,6 +185,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def can_text(self) -> bool:
+        """Without an account at Twilio a text can only be answered in the webhook's own answer."""
+        return bool(self.twilio_account_sid)
+
+    @property
     def twilio_auth_tokens(self) -> tuple[str, ...]:
         """The one that signs our requests first, then any other whose signatures are still believed."""
         return tuple(token.strip() for token in self.twilio_auth_token.split(",") if token.strip())

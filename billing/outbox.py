@@ -16,12 +16,23 @@ _deferring = App(connector=SyncPsycopgConnector())  # never opened: every job ri
 
 
 def defer(
-    session: Session, task: str, *, at: datetime | None = None, priority: int = 0, **arguments: str | int | None
+    session: Session,
+    task: str,
+    *,
+    at: datetime | None = None,
+    priority: int = 0,
+    lock: str | None = None,
+    **arguments: str | int | None,
 ) -> None:
-    """Queues `task` in the session's transaction (a rollback takes it along), to run now or at `at`."""
+    """Queues `task` in the session's transaction (a rollback takes it along), to run now or at `at`.
+
+    Jobs of one `lock` run one after the other, in the order in which they were queued; one that is tried again keeps
+    those behind it waiting.
+    """
     session.flush()
     connection = cast("psycopg.Connection[object]", session.connection().connection.driver_connection)
-    _deferring.configure_task(task, schedule_at=at, priority=priority, connection=connection).defer(**arguments)
+    job = _deferring.configure_task(task, schedule_at=at, priority=priority, lock=lock, connection=connection)
+    job.defer(**arguments)
 
 
 def defer_sql(task: str, *, at: str, priority: str, **arguments: str) -> str:

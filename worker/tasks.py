@@ -11,8 +11,10 @@ from procrastinate import Blueprint, JobContext, RetryStrategy
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from assistant.delivery import email
+from assistant import one_time_codes
+from assistant.delivery import email, sms
 from assistant.delivery.push import push
+from assistant.delivery.twilio_api import NotReached, OutcomeUnknown, TwilioApi, TwilioError, twilio_api
 from assistant.disputes import dispute_message, dispute_news
 from assistant.identity import open_conversations
 from assistant.models import ChatTurn
@@ -31,6 +33,12 @@ MAIL_TRIES = 17  # pauses of 2 s, 4 s … 2^16 s: a day and a half, then an oper
 RETRY_MAIL = RetryStrategy(max_attempts=MAIL_TRIES, exponential_wait=2)
 EVENT_RETRIES = 10  # pauses of 3 s, 9 s … 3^10 s while nobody answers: a day, then an operator sees it
 RETRY_EVENT = RetryStrategy(max_attempts=EVENT_RETRIES, exponential_wait=3)
+TEXT_TRIES = 12  # pauses of 2 s, 4 s … 2^11 s: an hour; a text is no use any more then
+RETRY_TEXT = RetryStrategy(max_attempts=TEXT_TRIES, exponential_wait=2)
+VERIFY_TRIES = 8  # pauses of 2 s, 4 s … 2^7 s: four minutes of the ten that a code is good for
+RETRY_VERIFY = RetryStrategy(
+    max_attempts=VERIFY_TRIES, exponential_wait=2, retry_exceptions=[NotReached, OutcomeUnknown]
+)
 AFTER_THE_TURN = timedelta(seconds=1)  # an event that overtook the answer of the turn that pays looks again then
 
 
@@ -58,6 +66,27 @@ def send_notice(job: JobContext, notice_id: int) -> None:
         if job.job is None or job.job.attempts < MAIL_TRIES - 1:
             raise
         email.give_up(context(), notice_id)
+
+
+def twilio() -> TwilioApi:
+    """The worker's way to Twilio, made once per process."""
+    return twilio_api(context().settings)
+
+
+@tasks.task(name="send_text", retry=RETRY_TEXT, pass_context=True)
+def send_text(job: JobContext, text_id: int) -> None:
+    """Texts to one phone go out in order: one that is tried again keeps the next ones waiting (their jobs' lock)."""
+    try:
+        sms.send_text(context(), twilio(), text_id)
+    except TwilioError:
+        if job.job is None or job.job.attempts < TEXT_TRIES - 1:
+            raise
+        sms.give_up(context(), text_id)
+
+
+@tasks.task(name="start_verification", retry=RETRY_VERIFY)
+def start_verification(code_id: int) -> None:
+    one_time_codes.start_verification(context(), twilio(), code_id)
 
 
 @tasks.task(name="announce_payment")

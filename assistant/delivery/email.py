@@ -14,6 +14,9 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from sqlalchemy.orm import Session
 
 from assistant.disputes import dispute_news, dispute_texts
+from assistant.one_time_codes import digits_of
+from assistant.outcomes import unpaid_words
+from assistant.texts.by_mail import LOST_TEXT, OWN_LETTER
 from assistant.wording import invoice_lines, method_label, say, write
 from billing import operator_queue as queue
 from billing.config import Settings
@@ -62,23 +65,48 @@ def render(session: Session, notice: Notice, context: Context) -> Letter:
     """The words of a notice. `kind` receipt and declined speak about a payment, handoff about a ticket."""
     if "dispute" in notice.detail:
         return _dispute(session, notice, context)
-    settings, language = context.settings, notice.language
+    settings, language, kind = context.settings, notice.language, notice.kind
     company = {"company": settings.company_name, "contact": settings.company_contact}
     facts: list[tuple[str, str]] = []
     values: dict[str, object] = dict(company)
     if notice.payment_id is not None:
         told = receipt(session, notice.payment_id, settings.local(context.now()).date())
-        facts = _facts(told, settings.local(told.at), notice.kind, language)
+        kind = _kind_now(notice.kind, told.payment.state)
+        facts = _facts(told, settings.local(told.at), kind, language)
         values |= {"amount": told.payment.amount, "reference": told.payment.reference}
+    if notice.kind == "text_code":
+        return _text_code(notice, context)
     if notice.detail:
         values |= notice.detail
         facts = [(say(f"mail_label_{name}", language, "email"), str(value)) for name, value in notice.detail.items()]
+    intro = say(f"mail_{kind}_intro", language, "email", **values)
+    if kind == "text_lost":  # a text that did not arrive said this
+        intro = f"{intro} {unpaid_words(told, language, 'email')}"
     return Letter(
-        subject=say(f"mail_{notice.kind}_subject", language, "email", **values),
+        subject=say(f"mail_{kind}_subject", language, "email", **values),
         greeting=say("mail_greeting", language, "email"),
-        intro=say(f"mail_{notice.kind}_intro", language, "email", **values),
+        intro=intro,
         facts=facts,
         closing=say("mail_closing", language, "email", **company),
+        language=language,
+    )
+
+
+def _kind_now(kind: str, payment_state: str) -> str:
+    """A letter in place of a lost text says what is true when it is written, which may be more than the text said."""
+    return OWN_LETTER.get(payment_state, "text_lost") if kind.startswith(LOST_TEXT) else kind
+
+
+def _text_code(notice: Notice, context: Context) -> Letter:
+    """The code is made as the letter is written, and stands nowhere else."""
+    settings, language = context.settings, notice.language
+    code = digits_of(notice.detail["code_id"], settings)
+    return Letter(
+        subject=say("mail_text_code_subject", language, "email", company=settings.company_name),
+        greeting=say("mail_greeting", language, "email"),
+        intro=say("mail_text_code_intro", language, "email", company=settings.company_name),
+        facts=[(say("mail_label_code", language, "email"), code)],
+        closing=say("mail_closing", language, "email", company=settings.company_name, contact=settings.company_contact),
         language=language,
     )
 

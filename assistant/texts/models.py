@@ -48,7 +48,7 @@ class TextSent(Base):
     phone: Mapped[str] = mapped_column(Text)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     portal_user_id: Mapped[int | None] = mapped_column(ForeignKey("portal_users.id"))
-    kind: Mapped[str] = mapped_column(Text)  # answer | result | code | notice
+    kind: Mapped[str] = mapped_column(Text)  # answer | result | code | too_many
     body: Mapped[str | None] = mapped_column(Text)
     code_id: Mapped[int | None] = mapped_column(ForeignKey("one_time_codes.id"))
     answers: Mapped[int | None] = mapped_column(ForeignKey("texts_received.id"), index=True)
@@ -56,6 +56,7 @@ class TextSent(Base):
     key: Mapped[str | None] = mapped_column(Text, unique=True)  # what is told once only carries a key
     despite_opt_out: Mapped[bool] = mapped_column(server_default=text("false"))  # the one confirmation of a STOP
     state: Mapped[str] = mapped_column(Text, server_default="queued")
+    withheld_because: Mapped[str | None] = mapped_column(Text)  # opted_out | country | limit_of_phone | limit_of_all
     sid: Mapped[str | None] = mapped_column(Text, unique=True)
     error_code: Mapped[int | None]
     tries: Mapped[int] = mapped_column(server_default="0")

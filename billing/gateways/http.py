@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import httpcore
@@ -98,6 +99,14 @@ class Wire:
         finally:
             _deadline.reset(token)
         return Answer(response.status_code, response.headers, bytes(body))
+
+
+def is_loopback(host: str) -> bool:
+    """This machine: what stands in for the world outside here is reached by no proxy."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _describe(error: Exception) -> str:

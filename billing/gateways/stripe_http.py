@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
 
-from billing.gateways.http import NeverSent, NoAnswer, Wire
+from billing.gateways.http import NeverSent, NoAnswer, Wire, is_loopback
 
 # Our timings and our platform's name are nobody's business; off for the process, stripe-python has no other switch.
 stripe.enable_telemetry = False
@@ -73,7 +72,7 @@ class StripeWire(stripe.HTTPClient):
         super().__init__()
         self._usual_timeout_s = usual_timeout_s
         # A proxy named in the environment is for the world outside, not for a stand-in on this machine.
-        self._wire = Wire(trust_env=not _is_loopback(urlsplit(api_base).hostname or ""))
+        self._wire = Wire(trust_env=not is_loopback(urlsplit(api_base).hostname or ""))
 
     def close(self) -> None:
         self._wire.close()
@@ -104,10 +103,3 @@ class StripeWire(stripe.HTTPClient):
         if response is not None:  # 5xx or 409: it arrived, and what became of it is not said
             call.lost = True
         return True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

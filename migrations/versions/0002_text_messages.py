@@ -85,6 +85,7 @@ def upgrade() -> None:
         sa.Column("despite_opt_out", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("state", sa.Text(), server_default="queued", nullable=False),
         sa.Column("sid", sa.Text(), nullable=True),
+        sa.Column("withheld_because", sa.Text(), nullable=True),
         sa.Column("error_code", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
