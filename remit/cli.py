@@ -149,7 +149,7 @@ def health_command() -> None:
 
 @demo_app.command("reset")
 def demo_reset_command() -> None:
-    """Put accounts, bank and mailbox back to the beginning, while the stack runs."""
+    """Put accounts, bank, mailbox and phones back to the beginning, while the stack runs."""
     from billing.config import get_settings
     from remit.demo import reset_demo
 

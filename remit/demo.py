@@ -37,7 +37,7 @@ def has_accounts(database_url: str) -> bool:
 
 
 def reset_demo(settings: Settings, file: Path = DEMO_FILE) -> None:
-    """Puts accounts, bank and mailbox back to the demo's beginning. Raises DemoRefused unless the sandbox is on.
+    """Puts accounts, bank, mail and phones back to the demo's beginning. Raises DemoRefused unless the sandbox is on.
 
     Our tables change in one transaction; the bank follows, and its saved cards are taken over last. Run it again
     where it was interrupted: it begins from nothing each time.
