@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 
-import assistant.models  # noqa: F401 fills the metadata, so that its tables are wiped too
+import assistant.models
+import assistant.texts.models  # noqa: F401 these fill the metadata, so that their tables are wiped too
 from billing.config import Settings
 from billing.context import Context
 from billing.database import Base
