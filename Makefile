@@ -11,7 +11,8 @@ endif
 ifeq ($(origin SAY),command line)
 override SAY := $(value SAY)
 endif
-export PORT AS SAY JSON
+CHANNEL ?= chat
+export PORT AS SAY JSON CHANNEL
 
 .PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events hearing lint format
 
@@ -38,7 +39,7 @@ test-all: setup ## Run all tests at the full figures of docs/reliability.md (hou
 test-stripe: setup ## The contract of the gateways against Stripe's test mode (STRIPE_SECRET_KEY=sk_test_…)
 	@exec env CONTRACT_WORLD=stripe-test-mode $(PYTHON) -m pytest tests/contract -k stripe-test-mode -rs $(ARGS)
 
-chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|yes" JSON=1)
+chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|yes" JSON=1; by text CHANNEL=sms SAY="PAY|[code]|1|[pay]")
 	@deploy/setup.sh service
 	@exec $(PYTHON) -m remit chat
 

@@ -156,7 +156,15 @@ class Screen:
 
     def error(self, error: EdgeError) -> None:
         request = f", request id {error.request_id}" if error.request_id else ""
-        self._line("!", f"{error} ({error.code}{request})", "bold red")
+        self.problem(f"{error} ({error.code}{request})")
+
+    def text(self, body: str, note: str) -> None:
+        """A text message, and small below it what the network made of it."""
+        self._line(ME, body, "bold green")
+        self._console.print(Text(" " * self._width + note, style="dim"))
+
+    def problem(self, text: str) -> None:
+        self._line("!", text, "bold red")
 
     def hint(self, text: str) -> None:
         self._console.print(Text(text, style="dim"))

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,12 @@ from remit.plan import SUPERVISOR_FILE
 from remit.running import address_of_edge, use_running_settings
 
 # ruff: noqa: PLC0415 see above
+
+
+class Channel(StrEnum):
+    CHAT = "chat"
+    SMS = "sms"
+
 
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
@@ -83,18 +90,29 @@ def chat_command(
         str, typer.Option("--as", envvar="AS", help="Address of the portal user who talks.")
     ] = "maya@northwind.example",
     say: Annotated[
-        str, typer.Option(envvar="SAY", help="Turns, separated by |; \\[1] or \\[title] presses a button.")
+        str,
+        typer.Option(
+            envvar="SAY",
+            help="Turns, separated by |. In chat, \\[1] or \\[title] presses a button; by sms, \\[code] is the one-time"
+            " code of the newest text or mail, and \\[pay] the two digits of the newest “Reply 27 to pay”.",
+        ),
     ] = "",
+    channel: Annotated[
+        Channel, typer.Option(envvar="CHANNEL", help="The chat widget, or the sandbox's telephone.")
+    ] = Channel.CHAT,
     as_json: Annotated[
         bool, typer.Option("--json/--no-json", envvar="JSON", help="One JSON list, an entry a turn.")
     ] = False,
 ) -> None:
-    """Talk to the running stack; without --say by hand."""
+    """Talk to the running stack, by chat or by text; without --say by hand."""
     from billing.config import get_settings
     from remit.chat import chat
+    from remit.text_chat import text_chat
 
     use_running_settings()
     settings = get_settings()
+    if channel is Channel.SMS:
+        raise typer.Exit(text_chat(settings, email, say or None, as_json=as_json))
     raise typer.Exit(chat(settings, address_of_edge(settings.public_url), email, say or None, as_json=as_json))
 
 
@@ -149,7 +167,7 @@ def health_command() -> None:
 
 @demo_app.command("reset")
 def demo_reset_command() -> None:
-    """Put accounts, bank and mailbox back to the beginning, while the stack runs."""
+    """Put accounts, bank, mailbox and phones back to the beginning, while the stack runs."""
     from billing.config import get_settings
     from remit.demo import reset_demo
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 
 import assistant.models
-import assistant.texts.models  # noqa: F401 these two fill the metadata, so that their tables are wiped too
+import assistant.texts.models  # noqa: F401 these fill the metadata, so that their tables are wiped too
 from billing.config import Settings
 from billing.context import Context
 from billing.database import Base
@@ -38,7 +38,7 @@ def has_accounts(database_url: str) -> bool:
 
 
 def reset_demo(settings: Settings, file: Path = DEMO_FILE) -> None:
-    """Puts accounts, bank and mailbox back to the demo's beginning. Raises DemoRefused unless the sandbox is on.
+    """Puts accounts, bank, mail and phones back to the demo's beginning. Raises DemoRefused unless the sandbox is on.
 
     Our tables change in one transaction; the bank follows, and its saved cards are taken over last. Run it again
     where it was interrupted: it begins from nothing each time.

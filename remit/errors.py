@@ -25,3 +25,7 @@ class DemoRefused(CommandFailed):
 
 class NoSuchUser(CommandFailed):
     pass
+
+
+class NoPhone(CommandFailed):
+    """There is nothing to text with: no sandbox, no telephone in it, or no number in the portal."""

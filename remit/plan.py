@@ -16,6 +16,9 @@ from remit.postgres import EmbeddedPostgres, socket_folder
 
 SUPERVISOR_FILE = ROOT / "deploy" / "supervisord.conf"
 DATABASE = "remit"
+# The sandbox's own Twilio, where no account at the real one is given.
+SANDBOX_TWILIO = {"TWILIO_ACCOUNT_SID": "AC" + "5" * 32, "TWILIO_FROM_NUMBER": "+15145550100"}
+OF_TWILIOS_CONSOLE = ("TWILIO_MESSAGING_SERVICE_SID", "TWILIO_VERIFY_SERVICE_SID")
 
 # What every process may see: where programs and certificates are, language and time zone.
 COMMON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -161,10 +164,22 @@ def _service_settings(
             "SANDBOX_SECRET_KEY": secrets["SANDBOX_SECRET_KEY"],
             "SANDBOX_WEBHOOK_SECRET": secrets["SANDBOX_WEBHOOK_SECRET"],
             "SMTP_URL": f"smtp://127.0.0.1:{ports.smtp}",
+            "ONE_TIME_CODE_SECRET": secrets["ONE_TIME_CODE_SECRET"],
+        }
+    if sandbox and not _has_twilio(given):
+        ours |= {
+            **SANDBOX_TWILIO,
+            "TWILIO_AUTH_TOKEN": secrets["TWILIO_AUTH_TOKEN"],
+            "TWILIO_API_BASE": f"{given.get('SANDBOX_URL') or ours['SANDBOX_URL']}/twilio",
         }
     names = [name.upper() for name in Settings.model_fields]
     asked = {name: given[name] for name in names if given.get(name)}
     return ours | asked | {"PORT": str(ports.edge), "ACTIONS_PORT": str(ports.actions)}
+
+
+def _has_twilio(given: Mapping[str, str]) -> bool:
+    """Of the user's own, so that the sandbox's stays off."""
+    return bool(given.get("TWILIO_ACCOUNT_SID") or given.get("TWILIO_AUTH_TOKEN"))
 
 
 def _bot_settings(
@@ -193,6 +208,7 @@ def _sandbox_settings(
         "SANDBOX_PORT": str(ports.sandbox),
         "SANDBOX_URL": service["SANDBOX_URL"],
         "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{ports.edge}/webhooks/sandbox",
+        "SANDBOX_EDGE_URL": f"http://127.0.0.1:{ports.edge}",
         "SMTP_PORT": str(ports.smtp),
         "SANDBOX_SECRET_KEY": secrets["SANDBOX_SECRET_KEY"],
         "SANDBOX_WEBHOOK_SECRET": secrets["SANDBOX_WEBHOOK_SECRET"],
@@ -201,4 +217,7 @@ def _sandbox_settings(
     }
     if postgres:
         ours["SANDBOX_DATABASE_URL"] = postgres.url("remit_sandbox", secrets["SANDBOX_DB_PASSWORD"], DATABASE)
+    if not _has_twilio(given):
+        told = ("TWILIO_AUTH_TOKEN", *SANDBOX_TWILIO, *OF_TWILIOS_CONSOLE)
+        ours |= {name: service[name] for name in told if name in service}
     return ours | {name: given[name] for name in given if given[name] and (name in ours or name.startswith("SANDBOX_"))}

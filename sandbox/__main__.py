@@ -1,4 +1,4 @@
-"""`python -m sandbox`: bank, mailbox and demo page on loopback, in one process."""
+"""`python -m sandbox`: bank, mailbox, telephone and demo page on loopback, in one process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sandbox.config import read_settings
 from sandbox.database import Database
 from sandbox.mailbox.smtp import start_smtp
 from sandbox.server import make_server
+from sandbox.twilio.callbacks import Callbacks
 
 log = logging.getLogger("sandbox")
 
@@ -27,6 +28,7 @@ def main() -> None:
     shared = Box(settings, Database(settings.database_url))
     shared.database.create_tables()
     delivery = Delivery(shared.database, shared.post, settings.webhook_url, settings.webhook_secret)
+    callbacks = Callbacks(shared.database, shared.line, settings.twilio) if settings.twilio else None
     smtp = start_smtp(shared.database, settings.smtp_port)
     server = make_server(create_app(shared), settings.port)
 
@@ -36,6 +38,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     delivery.start()
+    if callbacks:
+        callbacks.start()
     log.info("sandbox on http://127.0.0.1:%d, mail on port %d", server.server_port, settings.smtp_port)
     try:
         server.serve_forever(poll_interval=0.2)
@@ -43,6 +47,8 @@ def main() -> None:
         server.server_close()
         smtp.stop()
         delivery.stop()
+        if callbacks:
+            callbacks.stop()
         shared.database.close()
 
 

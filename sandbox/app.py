@@ -1,4 +1,4 @@
-"""The sandbox's HTTP side: bank API, card fields, mailbox and demo page in one Flask application."""
+"""The sandbox's HTTP side: bank API, card fields, mailbox, Twilio and demo page in one Flask application."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from sandbox.box import Box, box
 from sandbox.demo import api as demo
 from sandbox.mailbox import api as mailbox
 from sandbox.trouble import cut_connection
+from sandbox.twilio import messages_api, phones_api, verify_api
+from sandbox.twilio.errors import TwilioError
 
 LARGEST_BODY = 256 * 1024
 log = logging.getLogger(__name__)
@@ -32,8 +34,15 @@ def create_app(shared: Box) -> Flask:
     app.register_blueprint(demo.blueprint, url_prefix="/demo")
     # The edge passes /demo/ on and nothing else: the page reads the mailbox below it.
     app.register_blueprint(mailbox.blueprint, url_prefix="/demo/mailbox", name="demo_mailbox")
+    if shared.settings.twilio:
+        app.register_blueprint(messages_api.blueprint, url_prefix="/twilio/2010-04-01")
+        app.register_blueprint(verify_api.blueprint, url_prefix="/twilio/v2")
+        app.register_blueprint(phones_api.control, url_prefix="/twilio/control")
+        app.register_blueprint(phones_api.blueprint, url_prefix="/twilio/phones")
+        app.register_blueprint(phones_api.blueprint, url_prefix="/demo/phones", name="demo_phones")
     app.add_url_rule("/healthz", view_func=_health)
     app.register_error_handler(BankError, _bank_error)
+    app.register_error_handler(TwilioError, _twilio_error)
     app.register_error_handler(ConnectionCut, _cut)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(psycopg.DataError, _data_error)
@@ -53,6 +62,10 @@ def _health() -> tuple[Response, int]:
 
 
 def _bank_error(error: BankError) -> tuple[dict[str, Any], int]:
+    return error.body(), error.status
+
+
+def _twilio_error(error: TwilioError) -> tuple[dict[str, Any], int]:
     return error.body(), error.status
 
 

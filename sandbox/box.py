@@ -1,4 +1,4 @@
-"""What every part of the sandbox shares: settings, tables, the post."""
+"""What every part of the sandbox shares: settings, tables, the post, the telephone line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sandbox.bank.events import Post
 from sandbox.bank.idempotency import KeysUnderWay
 from sandbox.config import SandboxSettings
 from sandbox.database import Database
+from sandbox.twilio.line import Line
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Box:
     database: Database
     post: Post = field(default_factory=Post)
     keys_under_way: KeysUnderWay = field(default_factory=KeysUnderWay)
+    line: Line = field(default_factory=Line)
 
 
 def box() -> Box:

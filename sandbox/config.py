@@ -15,6 +15,25 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True)
+class TwilioAccount:
+    """The only account of the sandbox's Twilio, and what its console would hold."""
+
+    sid: str
+    auth_token: str = field(repr=False)
+    number: str
+    messaging_service_sid: str
+    verify_service_sid: str
+    sms_webhook_url: str
+    public_url: str
+    edge_url: str
+
+    def on_this_machine(self, url: str) -> str:
+        """Where to post what is signed for `url`: the public address may be a proxy's that only others can reach."""
+        is_public = url.startswith(f"{self.public_url}/")
+        return self.edge_url + url.removeprefix(self.public_url) if is_public else url
+
+
+@dataclass(frozen=True)
 class SandboxSettings:
     """One field per setting; docs/sandbox.md describes them."""
 
@@ -30,6 +49,7 @@ class SandboxSettings:
     hang_s: float  # how long a bank that never answers in time keeps the caller waiting
     debit_s: float  # how long a bank debit of a test account takes, from step to step
     reset_command: tuple[str, ...]
+    twilio: TwilioAccount | None  # None: there is no telephone in this sandbox
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -68,6 +88,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> SandboxSetting
             problems.append(f"  {name}: must be a number")
             return 0
 
+    def twilio() -> TwilioAccount:
+        return TwilioAccount(
+            sid=text("TWILIO_ACCOUNT_SID"),
+            auth_token=secret("TWILIO_AUTH_TOKEN"),
+            number=text("TWILIO_FROM_NUMBER"),
+            messaging_service_sid=environment.get("TWILIO_MESSAGING_SERVICE_SID", ""),
+            verify_service_sid=environment.get("TWILIO_VERIFY_SERVICE_SID", ""),
+            sms_webhook_url=text("SANDBOX_SMS_WEBHOOK_URL", f"{public_url}/twilio/sms"),
+            public_url=public_url,
+            edge_url=text("SANDBOX_EDGE_URL", public_url).rstrip("/"),
+        )
+
     port = int(number("SANDBOX_PORT", "8001"))
     public_url = text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
     settings = SandboxSettings(
@@ -83,6 +115,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> SandboxSetting
         hang_s=number("SANDBOX_HANG_S", "30"),
         debit_s=number("SANDBOX_DEBIT_S", "20"),
         reset_command=tuple(shlex.split(text("SANDBOX_RESET_COMMAND", _default_reset()))),
+        twilio=twilio() if environment.get("TWILIO_AUTH_TOKEN") else None,
     )
     if problems:
         raise SystemExit("the sandbox cannot start, settings are wrong (docs/sandbox.md):\n" + "\n".join(problems))

@@ -16,6 +16,7 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 START_LOCK = 7_233_100  # advisory: two starts at once must not both make the tables
 # Children before parents.
 TABLES = (
+    *("text_steps", "texts", "phones", "verifications"),
     *("mails", "deliveries", "events", "idempotency_keys", "plans", "disputes", "refunds"),
     *("payments", "methods", "tokens", "customers"),
 )

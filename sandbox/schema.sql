@@ -127,6 +127,61 @@ create table if not exists deliveries (
 );
 create index if not exists deliveries_due on deliveries (due_at, id) where state = 'waiting';
 
+-- Telephones that something is the matter with; the others have no row. `fails_with` is an error code of Twilio's.
+create table if not exists phones (
+    number text primary key,
+    opted_out boolean not null,
+    fails_with integer,
+    send_hangs boolean not null,
+    api_down boolean not null
+);
+
+-- `phone` is the customer's number and `other` the service's, whoever wrote. `form`: what a webhook says of it.
+create table if not exists texts (
+    id bigint generated always as identity primary key,
+    sid text not null unique,
+    direction text not null check (direction in ('inbound', 'outbound-api', 'outbound-reply', 'outbound-verify')),
+    phone text not null,
+    other text not null,
+    body text not null,
+    num_segments integer not null,
+    encoding text not null,
+    media text[] not null,
+    messaging_service_sid text,
+    status_callback text,
+    status text not null check (status in ('received', 'queued', 'sent', 'delivered', 'undelivered', 'failed')),
+    error_code integer,
+    form jsonb check ((form is not null) = (direction = 'inbound')),
+    held boolean not null,
+    created_at timestamptz not null default now(),
+    sent_at timestamptz,
+    updated_at timestamptz not null default now()
+);
+create index if not exists texts_phone on texts (phone, id);
+
+-- What a text is to become and when, and when the service is told of that.
+create table if not exists text_steps (
+    id bigint generated always as identity primary key,
+    text_id bigint not null references texts (id) on delete cascade,
+    kind text not null check (kind in ('change', 'callback')),
+    status text not null,
+    error_code integer,
+    state text not null check (state in ('waiting', 'held')),
+    due_at timestamptz not null
+);
+create index if not exists text_steps_due on text_steps (due_at, id) where state = 'waiting';
+
+create table if not exists verifications (
+    sid text not null,
+    phone text primary key,
+    code text not null,
+    sent jsonb not null default '[]', -- an attempt each
+    checked integer not null default 0,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    expires_at timestamptz not null
+);
+
 create table if not exists mails (
     id bigint generated always as identity primary key,
     sender text not null,

@@ -1,4 +1,4 @@
-"""The demo page and what it asks of the sandbox: portal tokens, the bank's decisions, the mailbox, starting over."""
+"""The demo page and what it asks of the sandbox: portal tokens, the bank's decisions, mailbox, phone, starting over."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from sandbox.demo import seed
 from sandbox.demo.people import Person, people
 from sandbox.demo.portal import portal_token
 from sandbox.mailbox import store
+from sandbox.twilio import texts
 
 blueprint = Blueprint("demo", __name__)
 STATIC = Path(__file__).parent / "static"
+TEXTS_SHOWN = 100
 START_OVER_S = 120  # a slow machine's time for a whole reset
 _starting_over = threading.Lock()
 log = logging.getLogger(__name__)
@@ -59,8 +61,13 @@ def _posts_are_json() -> None:
 
 @blueprint.get("/api/customers")
 def list_customers() -> Response:
+    """`phone` is null for all of them where there is no telephone."""
+    has_telephone = box().settings.twilio is not None
     listed = [
-        {"key": p.key, "name": p.name, "language": p.language, "account": p.account_number, "email": p.email}
+        {
+            **{"key": p.key, "name": p.name, "language": p.language, "account": p.account_number, "email": p.email},
+            "phone": p.phone if has_telephone else None,
+        }
         for p in people().values()
     ]
     return jsonify(customers=listed)
@@ -76,7 +83,7 @@ def make_portal_token() -> Response:
 
 @blueprint.get("/api/state")
 def state() -> Response:
-    """`?customer=maya`: the account's payments at the bank (newest first), what waits for a decision, and the mail."""
+    """`?customer=maya`: the account's payments at the bank (newest first), what can be decided, the mail, the texts."""
     person = _person(request.args.get("customer", ""))
     others = [email for p in people().values() if p is not person for email in p.emails]
     with box().database.transaction() as tx:
@@ -84,7 +91,8 @@ def state() -> Response:
         made = payments.search(tx, customer_id=customer["id"]) if customer else []
         shown = [_shown(tx, p) for p in made if p["status"] != "requires_confirmation"][:20]
         mails = store.listed(tx, to=[], not_to=others, limit=50)
-    return jsonify(payments=shown, mails=mails, decline_reasons=list(payments.DECLINES))
+        texted = texts.thread(tx, person.phone, after=None, limit=TEXTS_SHOWN) if person.phone else []
+    return jsonify(payments=shown, mails=mails, texts=texted, decline_reasons=list(payments.DECLINES))
 
 
 @blueprint.post("/api/bank/payments/<payment_id>/decide")

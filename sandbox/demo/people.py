@@ -21,6 +21,7 @@ class Person:
     account_name: str
     external_id: str
     email: str
+    phone: str | None
     language: str
     address: dict[str, str]
     emails: tuple[str, ...]  # of all portal users of the account
@@ -50,6 +51,7 @@ def _person(account: dict[str, Any]) -> Person:
         account_name=account["name"],
         external_id=first["external_id"],
         email=first["email"],
+        phone=first["phone"],
         language=first["language"],
         address=account["billing_address"],
         emails=tuple(user["email"] for user in users),

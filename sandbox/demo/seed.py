@@ -1,4 +1,4 @@
-"""Puts the bank back to where the demo begins: everything gone but the customers and their saved methods."""
+"""Puts the sandbox back to where the demo begins: everything gone but the customers and their saved methods."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ IN_BETWEEN = (DeadlockDetected, ForeignKeyViolation, UniqueViolation)
 
 
 def reset(shared: Box) -> int:
-    """Wipes bank and mailbox, recreates customers and methods. Returns the number of methods.
+    """Wipes bank, mailbox and phones, recreates customers and methods. Returns the number of methods.
 
     One transaction; it begins anew when a payment that was under way got in between.
     """
     shared.post.mode = Mode()
+    shared.line.calm()
     for _ in range(TRIES - 1):
         try:
             return _reset(shared)

@@ -45,6 +45,36 @@ def test_stripes_settings_reach_those_who_talk_to_it_and_nobody_else(tmp_path: P
     assert not set(STRIPE) & set(plan.supervisor)
 
 
+TWILIO = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "the-users-own-auth-token"}
+
+
+def test_the_sandboxs_twilio_and_the_service_know_each_other_and_the_bot_knows_neither(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | {"TWILIO_VERIFY_SERVICE_SID": "VA" + "0" * 32}, tmp_path, demo=True, port=9000)
+    sandbox = plan.environments["sandbox"]
+    names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "TWILIO_VERIFY_SERVICE_SID")
+    for name in names:
+        assert plan.environments["edge"][name] == plan.environments["worker"][name] == sandbox[name]
+    assert plan.service["TWILIO_API_BASE"] == "http://127.0.0.1:9001/twilio"
+    assert sandbox["SANDBOX_EDGE_URL"] == plan.address
+    settings_of(plan)  # whole
+    assert "ONE_TIME_CODE_SECRET" not in sandbox
+    for name in ("TWILIO_AUTH_TOKEN", "ONE_TIME_CODE_SECRET"):
+        assert plan.secrets[name] not in "".join(plan.environments["bot"].values())
+
+
+def test_with_an_account_at_twilio_the_sandboxs_is_not_used(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | TWILIO | {"TWILIO_FROM_NUMBER": "+15145551234"}, tmp_path, demo=True, port=9000)
+    assert plan.service["TWILIO_AUTH_TOKEN"] == TWILIO["TWILIO_AUTH_TOKEN"]
+    assert "TWILIO_API_BASE" not in plan.service
+    assert not [name for name in plan.environments["sandbox"] if name.startswith("TWILIO_")]
+    settings_of(plan)
+
+
+def test_without_the_sandbox_no_telephone_is_made_up(tmp_path: Path) -> None:
+    plan = make_plan(GIVEN | SERVER, tmp_path, demo=False, port=8000)
+    assert not [name for name in plan.service if name.startswith(("TWILIO_", "ONE_TIME_"))]
+
+
 def settings_of(plan: Plan) -> Settings:
     values: dict[str, Any] = {name.lower(): value for name, value in plan.service.items()}
     return Settings(**values)

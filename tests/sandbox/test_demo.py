@@ -17,6 +17,7 @@ import sandbox.demo
 from remit.postgres import EmbeddedPostgres
 from tests.sandbox.databases import empty_database
 from tests.sandbox.running import PORTAL_SECRET, RunningSandbox, running_sandbox
+from tests.sandbox.telephone import Telephone
 
 DEMO = Path(sandbox.demo.__file__).parent
 ACCOUNTS = {account["number"]: account for account in json.loads((DEMO / "northwind.json").read_text())["accounts"]}
@@ -141,6 +142,24 @@ def test_the_page_decides_pending_payments_and_sees_them(sandbox: RunningSandbox
         "declined"
     )
     assert sandbox.client.post(path, json={"decision": "approve"}).status_code == 400
+
+
+def test_the_page_texts_from_a_customers_phone_and_sees_the_thread(telephone: Telephone) -> None:
+    customers = {c["key"]: c for c in telephone.http.get("/demo/api/customers").json()["customers"]}
+    maya = customers["maya"]["phone"]
+    telephone.http.post(f"/demo/phones/{maya}/texts", json={"body": "BALANCE"})
+    telephone.send("You owe $452.10.", to=maya)
+    state = telephone.http.get("/demo/api/state", params={"customer": "maya"}).json()
+    assert [(text["direction"], text["body"]) for text in state["texts"]] == [
+        ("in", "BALANCE"),
+        ("out", "You owe $452.10."),
+    ]
+    assert telephone.http.get("/demo/api/state", params={"customer": "liam"}).json()["texts"] == []
+
+
+def test_without_a_telephone_the_page_shows_none(sandbox: RunningSandbox) -> None:
+    customers = sandbox.client.get("/demo/api/customers").json()["customers"]
+    assert {customer["phone"] for customer in customers} == {None}
 
 
 def test_a_page_elsewhere_can_post_nothing(sandbox: RunningSandbox) -> None:

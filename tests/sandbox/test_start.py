@@ -39,6 +39,12 @@ def test_a_weak_secret_is_refused(value: str) -> None:
         read_settings(GOOD | {"SANDBOX_SECRET_KEY": value})
 
 
+def test_a_telephone_is_whole_or_not_there() -> None:
+    assert read_settings(GOOD).twilio is None
+    with pytest.raises(SystemExit, match=r"TWILIO_ACCOUNT_SID: missing\n  TWILIO_FROM_NUMBER: missing"):
+        read_settings(GOOD | {"TWILIO_AUTH_TOKEN": "a-long-enough-secret"})
+
+
 def test_only_this_machine_has_two_names() -> None:
     assert read_settings(GOOD | {"PUBLIC_URL": "https://pay.example/x"}).parents == ("https://pay.example",)
     both = read_settings(GOOD | {"PUBLIC_URL": "http://localhost:8000/"}).parents

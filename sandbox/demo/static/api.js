@@ -1,4 +1,4 @@
-// The two services behind the page: the payment service (the edge, ../api/chat) and the sandbox (api/, mailbox/).
+// The two services behind the page: the payment service (the edge, ../api/chat) and the sandbox (api/, mailbox/, phones/).
 
 const PATIENCE_MS = 20000; // longer than the service's own limit for a turn
 const RESET_MS = 130000;
@@ -36,6 +36,7 @@ export const sandbox = {
   state: (customer) => ask(`api/state?customer=${encodeURIComponent(customer)}`),
   decide: (id, decision, reason) => ask(`api/bank/payments/${id}/decide`, { body: { decision, reason } }),
   startOver: () => ask("api/start-over", { body: {}, patience: RESET_MS }),
+  text: (number, body) => ask(`phones/${number}/texts`, { body: { body } }),
   mail: (id) => ask(`mailbox/messages/${id}`),
 };
 

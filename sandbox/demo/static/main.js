@@ -1,10 +1,11 @@
-// The demo page: who is signed in, the conversation, the bank, the mailbox.
+// The demo page: who is signed in, the conversation, the phone, the bank, the mailbox.
 
 import { Failed, sandbox } from "./api.js";
 import { drawBank } from "./bank.js";
 import { Conversation, broken, onTyped } from "./conversation.js";
 import { byId, make, toast } from "./dom.js";
 import { drawMails, forgetMails } from "./mailbox.js";
+import { drawPhone, looked, onTexted } from "./phone.js";
 import { word, words } from "./words.js";
 
 const POLL_MS = 2000;
@@ -52,16 +53,17 @@ async function copy(number) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- bank and mailbox
+// ---------------------------------------------------------------------------------------------- bank, mailbox, phone
 
 async function refresh() {
   if (!conversation) return;
   const { key } = conversation.customer;
   try {
-    const { payments, mails } = await sandbox.state(key);
+    const { payments, mails, texts } = await sandbox.state(key);
     if (key !== conversation.customer.key) return;
     drawBank(payments, { refresh });
     drawMails(mails);
+    drawPhone(conversation.customer, texts);
   } catch (error) {
     if (!(error instanceof Failed)) throw error; // the next round tries again
   }
@@ -117,6 +119,7 @@ function pane(name) {
     button.setAttribute("aria-pressed", String(button.dataset.shows === name));
   }
   if (name === "chat") byId("log").scrollTop = byId("log").scrollHeight; // it could not scroll while it was hidden
+  if (name === "phone") looked();
 }
 
 for (const button of document.querySelectorAll("[data-shows]")) button.addEventListener("click", () => pane(button.dataset.shows));
@@ -124,6 +127,7 @@ for (const button of document.querySelectorAll("[data-shows]")) button.addEventL
 // ------------------------------------------------------------------------------------------------------------ begin
 
 onTyped((text) => conversation.sayText(text));
+onTexted(refresh);
 byId("customer").addEventListener("change", ({ target }) => signIn(target.value, { afresh: true }));
 
 ({ customers } = await sandbox.customers());

@@ -23,6 +23,9 @@ const en = {
   from: "From", to: "To", at: "At", copied: "Copied: {}", failed: "That did not work. Try again.", statement: "Invoices and payments",
   copy: "Copy", no_edge: "The payment service does not answer. Open this page at the address that the start printed.",
   invoice: "Invoice", payment: "Payment", refund: "Refund",
+  texts: "Texts", text_message: "Text message", send_text: "Send the text", no_texts: "No texts yet. Try BALANCE, PAY or HELP.",
+  delivered: "Delivered", not_delivered: "Not delivered (error {})", not_taken: "The service did not take it (error {})",
+  segments: "{} segments", pictures: "[pictures: {}]",
   why: {
     bank_declined: "No reason given", insufficient_funds: "Insufficient funds", account_closed: "Account closed",
     card_declined: "Card declined", lost_card: "Lost card", expired_card: "Expired card", incorrect_cvc: "Wrong security code",
@@ -70,6 +73,9 @@ const fr = {
   from: "De", to: "À", at: "Le", copied: "Copié : {}", failed: "Cela n’a pas fonctionné. Réessayez.", statement: "Factures et paiements",
   copy: "Copier", no_edge: "Le service de paiement ne répond pas. Ouvrez cette page à l’adresse affichée au démarrage.",
   invoice: "Facture", payment: "Paiement", refund: "Remboursement",
+  texts: "Textos", text_message: "Message texte", send_text: "Envoyer le texto", no_texts: "Pas encore de texto. Essayez SOLDE, PAYER ou AIDE.",
+  delivered: "Distribué", not_delivered: "Non distribué (erreur {})", not_taken: "Le service ne l’a pas pris (erreur {})",
+  segments: "{} segments", pictures: "[images : {}]",
   why: {
     bank_declined: "Sans raison", insufficient_funds: "Provision insuffisante", account_closed: "Compte fermé",
     card_declined: "Carte refusée", lost_card: "Carte perdue", expired_card: "Carte expirée", incorrect_cvc: "Mauvais code",
