@@ -68,11 +68,15 @@ def make_dialogue(context: Context, watch: Watch | None = None) -> Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a customer sent: a text, or a button that was issued to them. `id` is the same for every repeat."""
+    """What a customer sent: a text, or a button that was issued to them. `id` is the same for every repeat.
+
+    `card_removed`: whoever stored the text before took a card number out of it.
+    """
 
     id: str
     text: str | None = None
     button: str | None = None
+    card_removed: bool = False
 
 
 def take_turn(dialogue: Dialogue, principal: Principal, message: Message) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def take_turn(dialogue: Dialogue, principal: Principal, message: Message) -> dic
     text = clean(message.text) if message.text is not None else ""
     with dialogue.context.sessions.begin() as session:
         button = _button(session, dialogue, principal, message, started_at)
-        said = Redaction(button.title, False) if button is not None else _redacted(session, principal, message.id, text)
+        said = Redaction(button.title, False) if button is not None else _redacted(session, principal, message, text)
         place = dialogue.queue.enter(session, principal.sender, message.id, said.text, started_at)
     if not place.ours:
         dialogue.watch.ended("repeat", place.turn_id)
@@ -130,12 +134,14 @@ _SAID_BEFORE = (
 )
 
 
-def _redacted(session: Session, principal: Principal, message_id: str, text: str) -> Redaction:
+def _redacted(session: Session, principal: Principal, message: Message, text: str) -> Redaction:
     """The text without card numbers, also one whose beginning was in the messages before this one.
 
     A repeat is cleaned exactly as it was the first time: with what came before its first time.
     """
-    before = list(session.scalars(_SAID_BEFORE, {"sender": principal.sender, "message_id": message_id}))
+    if message.card_removed:
+        return Redaction(text, True)
+    before = list(session.scalars(_SAID_BEFORE, {"sender": principal.sender, "message_id": message.id}))
     return redact(text, before="\n".join(reversed(before))[-TAIL_CHARS:])
 
 
