@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from assistant.dialogue.turns import make_dialogue
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
-from webhook import chat, demo_proxy, events, health, pay_page
+from webhook import chat, demo_proxy, events, health, pay_page, sms
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
 from webhook.guards import register_guards
@@ -41,6 +41,8 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     for routes in (chat, pay_page, health):
         app.register_blueprint(routes.blueprint)
     app.register_blueprint(events.routes_of(context.gateway.name))
+    if settings.twilio_auth_tokens:
+        app.register_blueprint(sms.blueprint)
     if settings.sandbox_enabled:
         app.register_blueprint(demo_proxy.blueprint)
     register_errors(app)

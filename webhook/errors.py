@@ -149,12 +149,16 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if lost or isinstance(error, _DATABASE_DOWN):
+    if is_database_down(error):
         log.error("database_down", request_id=g.request_id, error=type(error).__name__)
         return answer_refusal(Refused("database_down"))
     log.error("unexpected", request_id=g.request_id, exc_info=error)
     return answer_refusal(Refused("internal"))
+
+
+def is_database_down(error: BaseException) -> bool:
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, _DATABASE_DOWN)
 
 
 def _language() -> str:

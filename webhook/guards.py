@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
+from twilio.request_validator import RequestValidator
 
 from assistant.identity import IdentityRefused, principal_of_token
 from webhook.edge import Edge, edge
@@ -100,6 +101,25 @@ def gateway_signature() -> None:
     """The gateway's signature, which the adapter verifies over the raw body. No rate: a gateway must never be shed."""
 
 
+def twilio_signature() -> None:
+    """Twilio's signature over our public address and every field of the form.
+
+    The address is the configured one: what the request says of its host is the sender's to choose. An empty token
+    would believe everybody, so the settings refuse it. No rate: what is signed is Twilio's.
+    """
+    shared, signature = edge(), request.headers.get("X-Twilio-Signature", "")
+    if request.mimetype != "application/x-www-form-urlencoded" or not signature.isascii():
+        raise Refused("bad_signature")
+    query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+    address = f"{shared.settings.public_url.rstrip('/')}{request.path}{query}"
+    believed = (RequestValidator(token) for token in shared.settings.twilio_auth_tokens)
+    if not any(validator.validate(address, request.form, signature) for validator in believed):
+        raise Refused("bad_signature")
+    account = shared.settings.twilio_account_sid
+    if account and request.form.get("AccountSid") != account:
+        raise Refused("bad_signature")
+
+
 def operations() -> None:
     """The monitoring system: by its token or, while none is set, from this machine and not through a proxy."""
     expected = edge().settings.metrics_token
@@ -158,7 +178,7 @@ def register_guards(app: Flask, settings_request_limit: int) -> None:
             return  # no such route: the error handler says so
         guard = guard_of(app, request.endpoint)
         assert guard is not None  # checked above
-        if guard.who not in (gateway_signature, operations):
+        if guard.who not in (gateway_signature, twilio_signature, operations):
             room.enter()
         request.max_content_length = guard.max_body
         if (request.content_length or 0) > guard.max_body:

@@ -44,6 +44,9 @@ class Metrics:
             ["gateway", "type", "result"],
             registry=self.registry,
         )
+        self.texts = Counter(
+            "remit_edge_texts_received", "Text messages: new, or repeated.", ["result"], registry=self.registry
+        )
         self.payments = Counter(
             "remit_edge_page_payments", "Payments from the secure page by result.", ["result"], registry=self.registry
         )

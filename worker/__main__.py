@@ -12,10 +12,9 @@ from procrastinate.exceptions import ConnectorException
 
 from billing.config import get_settings
 from billing.outbox import worker_app
-from worker.tasks import context, tasks
+from worker.tasks import CONCURRENCY, context, tasks
 
 log = logging.getLogger("worker")
-CONCURRENCY = 4  # letters and status queries wait on other people's servers
 STALLED_AFTER_S = 30.0  # no heartbeat for so long: the worker that had the job is dead
 POLL_S = 2.0  # a NOTIFY wakes us at once; this is for the one that got lost
 

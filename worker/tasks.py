@@ -12,13 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from assistant import one_time_codes
+from assistant.cards import Message
 from assistant.delivery import email, sms
 from assistant.delivery.push import push
 from assistant.delivery.twilio_api import NotReached, OutcomeUnknown, TwilioApi, TwilioError, twilio_api
+from assistant.dialogue.turns import Dialogue, make_dialogue
 from assistant.disputes import dispute_message, dispute_news
 from assistant.identity import open_conversations
-from assistant.models import ChatTurn
+from assistant.models import ChatSession, ChatTurn
 from assistant.outcomes import outcome_message
+from assistant.texts import answering
 from billing import closing, comparison, disputes, inbox, outbox, quotes, reconcile, refunds
 from billing.config import get_settings
 from billing.context import Context, make_context
@@ -29,10 +32,13 @@ from billing.payment_states import SUBMITTING, UNKNOWN
 tasks = Blueprint()
 log = logging.getLogger(__name__)
 
+CONCURRENCY = 12  # jobs at once: letters, status queries and turns wait on other people's servers
 MAIL_TRIES = 17  # pauses of 2 s, 4 s … 2^16 s: a day and a half, then an operator sees it
 RETRY_MAIL = RetryStrategy(max_attempts=MAIL_TRIES, exponential_wait=2)
 EVENT_RETRIES = 10  # pauses of 3 s, 9 s … 3^10 s while nobody answers: a day, then an operator sees it
 RETRY_EVENT = RetryStrategy(max_attempts=EVENT_RETRIES, exponential_wait=3)
+ANSWER_TRIES = 6  # pauses of 2 s, 4 s … 32 s: after a minute a text is not waited for any more
+RETRY_ANSWER = RetryStrategy(max_attempts=ANSWER_TRIES, exponential_wait=2)
 TEXT_TRIES = 12  # pauses of 2 s, 4 s … 2^11 s: an hour; a text is no use any more then
 RETRY_TEXT = RetryStrategy(max_attempts=TEXT_TRIES, exponential_wait=2)
 VERIFY_TRIES = 8  # pauses of 2 s, 4 s … 2^7 s: four minutes of the ten that a code is good for
@@ -45,7 +51,7 @@ AFTER_THE_TURN = timedelta(seconds=1)  # an event that overtook the answer of th
 @cache
 def context() -> Context:
     """The worker's engine and gateway, made once per process."""
-    return make_context(get_settings(), pool_size=5)
+    return make_context(get_settings(), pool_size=CONCURRENCY)
 
 
 @tasks.task(name="handle_event", retry=RETRY_EVENT, pass_context=True)
@@ -66,6 +72,23 @@ def send_notice(job: JobContext, notice_id: int) -> None:
         if job.job is None or job.job.attempts < MAIL_TRIES - 1:
             raise
         email.give_up(context(), notice_id)
+
+
+@cache
+def dialogue() -> Dialogue:
+    return make_dialogue(context())
+
+
+@tasks.task(name="answer_text", retry=RETRY_ANSWER, pass_context=True)
+def answer_text(job: JobContext, text_id: int) -> None:
+    """Texts of one phone come one after the other (their job's lock), so a reply never overtakes what it replies to."""
+    try:
+        answering.answer_text(dialogue(), text_id)
+    except Exception:
+        if job.job is None or job.job.attempts < ANSWER_TRIES - 1:
+            raise
+        log.exception("text %d could not be answered", text_id)
+        answering.give_up(context(), text_id)
 
 
 def twilio() -> TwilioApi:
@@ -112,7 +135,15 @@ def announce_payment(payment_id: int, state: str) -> None:
             if said and chat.sender == payment.sender:
                 continue
             message = outcome_message(session, payment, chat.language, chat.channel, now, context().settings)
-            push(session, chat.sender, "message", message, key=f"payment:{payment.id}:{payment.state}")
+            _tell(session, chat, payment, message, key=f"payment:{payment.id}:{payment.state}")
+
+
+def _tell(session: Session, chat: ChatSession, payment: Payment, message: Message, *, key: str) -> None:
+    """Into the open widget, or by text: that only to whoever paid by text, since a text costs and may wake somebody."""
+    if chat.channel == "chat":
+        push(session, chat.sender, "message", message, key=key)
+    elif chat.channel == "sms" and chat.sender == payment.sender:
+        answering.text_later(session, context(), chat, message, key=key, payment_id=payment.id)
 
 
 def _paying_turn(session: Session, payment: Payment) -> ChatTurn | None:
@@ -150,7 +181,7 @@ def announce_dispute(dispute_id: int, kind: str, amount_minor: int) -> None:
             return
         for chat in open_conversations(session, news.payment.sender, now):
             message = dispute_message(news, chat.language, chat.channel)
-            push(session, chat.sender, "message", message, key=f"dispute:{dispute_id}:{kind}")
+            _tell(session, chat, news.payment, message, key=f"dispute:{dispute_id}:{kind}")
 
 
 @tasks.task(name="close_declined")
