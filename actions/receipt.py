@@ -6,6 +6,8 @@ from rasa_sdk.events import EventType
 
 from actions.task import Task
 from actions.turn import Turn
+from assistant.cards import link_card
+from assistant.documents.links import LIFE_S, DocumentLink, document_url, link_until
 from assistant.outcomes import label_of, outcome_card
 from assistant.wording import invoice_phrase
 from billing.payment_records import latest_payment, payment_under_way
@@ -29,7 +31,19 @@ class ActionReceipt(Task):
             turn.say(turn.word("receipt_none"))
             return []
         told = receipt(turn.session, payment.id, turn.today)
-        turn.say(*_words(turn, told), card=outcome_card(told, turn.principal.language))
+        words, card = _words(turn, told), outcome_card(told, turn.principal.language)
+        until = link_until(turn.now)
+        link = DocumentLink("receipt", told.payment.id, turn.principal.language, until)
+        url = document_url(turn.context.settings, link)
+        as_pdf = turn.word("receipt_pdf", minutes=LIFE_S // 60, url=url)
+        match turn.principal.channel:
+            case "chat":
+                turn.say(*words, card=card)
+                turn.say(as_pdf, card=link_card(url, "receipt", until))
+            case "sms":
+                turn.say(*words, as_pdf)
+            case _:  # an address cannot be heard
+                turn.say(*words, card=card)
         return []
 
 

@@ -165,7 +165,11 @@ def test_a_receipt_is_told_from_the_books(people: People, maya: Account, context
     assert "Paid with your Visa ending 4242." in told.text
     assert "INV-1001 in full and $10.00 of INV-1002, which leaves $142.10" in told.text
     assert f"It was sent to {payment.billing_email}." in told.text
-    assert told.card["reference"] == payment.reference
+    first, second = told.messages
+    assert first["custom"]["card"]["reference"] == payment.reference
+    assert (second["custom"]["card"]["type"], second["custom"]["card"]["purpose"]) == ("link", "receipt")
+    assert "/documents/" in second["custom"]["card"]["url"]
+    assert second["text"] == "Here it is as a PDF; the link is good for 15 minutes."
 
 
 def test_the_receipt_of_a_payment_that_is_about_to_be_made(people: People, maya: Account) -> None:
