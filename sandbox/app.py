@@ -1,4 +1,4 @@
-"""The sandbox's HTTP side: bank API, card fields, mailbox and demo page in one Flask application."""
+"""The sandbox's HTTP side: bank API, card fields, mailbox, demo page and billing portal in one Flask application."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sandbox.bank.errors import BankError, ConnectionCut, error_body
 from sandbox.box import Box, box
 from sandbox.demo import api as demo
 from sandbox.mailbox import api as mailbox
+from sandbox.portal import api as portal
 from sandbox.trouble import cut_connection
 
 LARGEST_BODY = 256 * 1024
@@ -32,6 +33,7 @@ def create_app(shared: Box) -> Flask:
     app.register_blueprint(demo.blueprint, url_prefix="/demo")
     # The edge passes /demo/ on and nothing else: the page reads the mailbox below it.
     app.register_blueprint(mailbox.blueprint, url_prefix="/demo/mailbox", name="demo_mailbox")
+    app.register_blueprint(portal.blueprint, url_prefix="/portal")
     app.add_url_rule("/healthz", view_func=_health)
     app.register_error_handler(BankError, _bank_error)
     app.register_error_handler(ConnectionCut, _cut)

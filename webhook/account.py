@@ -14,7 +14,7 @@ from assistant.cards import Cards, method_of
 from assistant.documents.links import LIFE_S, DocumentLink, document_url
 from assistant.wording import method_label, say
 from billing.accounts import get_account, position, usable_methods
-from billing.invoices import REACHES_BACK, HistoryLine, history
+from billing.invoices import REACHES_BACK, HistoryLine, history, open_invoices
 from billing.models import Payment, PaymentMethod
 from billing.payment_records import latest_accepted, payment_under_way
 from webhook import schemas
@@ -59,13 +59,16 @@ class _View:
         account, today = get_account(session, account_id), self.settings.local(self.now).date()
         stands = position(session, account_id, today)
         methods = usable_methods(session, account_id, edge().context.gateway.name)
+        due = [invoice.due_on for invoice in open_invoices(session, account_id)] if stands.outstanding else []
         lines = history(session, account_id, today - REACHES_BACK, self.settings.local)
         return {
             "account": {"number": account.number, "name": account.name},
             "language": self.language,
+            "as_of": _iso(today),
             "balance": self.cards.amount(stands.balance),
             "past_due": self.cards.amount(stands.past_due),
-            "next_due": _iso(stands.next_due if stands.outstanding else None),
+            "past_due_since": _iso(min((day for day in due if day < today), default=None)),
+            "next_due": _iso(min((day for day in due if day >= today), default=None)),
             "open_invoices": stands.open_count,
             "under_way": self._payment(session, payment_under_way(session, account_id)),
             "last_payment": self._payment(session, latest_accepted(session, account_id)),

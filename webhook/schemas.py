@@ -269,13 +269,16 @@ class Transaction(BaseModel):
 
 
 class AccountView(BaseModel):
-    """What a billing portal's dashboard shows. A negative `balance` is a credit; `links_until` is when the addresses of
-    PDFs end, and a new answer has new ones."""
+    """What a billing portal's dashboard shows on the day `as_of`. A negative `balance` is a credit; `next_due` is the
+    next day on which something open falls due. `links_until` is when the addresses of PDFs end; a new answer has new
+    ones."""
 
     account: AccountName
     language: Literal["en", "fr"]
+    as_of: date
     balance: Amount
     past_due: Amount
+    past_due_since: date | None
     next_due: date | None
     open_invoices: int
     under_way: PaymentMade | None

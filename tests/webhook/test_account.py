@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ def account_of(customer: Customer, query: str = "") -> dict[str, Any]:
 def test_balance_methods_address_and_history_are_told(maya: Customer) -> None:
     told = account_of(maya)
     assert told["balance"] == {"minor": 35210, "currency": "CAD", "text": "$352.10"}
-    assert told["past_due"]["text"] == "$352.10" and told["open_invoices"] == 2 and told["next_due"]
+    assert told["past_due"]["text"] == "$352.10" and told["open_invoices"] == 2
+    assert told["past_due_since"] == "2026-09-23" and told["next_due"] is None
     assert told["auto_pay"] == {"status": "off"}
     assert told["last_payment"] is None and told["under_way"] is None
     assert told["payment_methods"] == [
@@ -45,6 +47,16 @@ def test_balance_methods_address_and_history_are_told(maya: Customer) -> None:
     assert all("/documents/" in line["pdf"] and line["due"] for line in told["transactions"])
 
 
+def test_what_is_late_and_what_comes_next_are_told_apart(
+    maya: Customer, sessions: SessionFactory, account: Account
+) -> None:
+    with sessions.begin() as session:
+        an_invoice(session, account, "10.00", due_on=date(2999, 1, 2), number="INV-3")
+    told = account_of(maya)
+    assert (told["past_due_since"], told["next_due"]) == ("2026-09-23", "2999-01-02")
+    assert (told["balance"]["text"], told["past_due"]["text"]) == ("$362.10", "$352.10")
+
+
 def test_a_credit_is_a_negative_balance_and_nothing_is_due(
     client: FlaskClient, sessions: SessionFactory, maya: Customer, context: Context, account: Account
 ) -> None:
@@ -53,7 +65,7 @@ def test_a_credit_is_a_negative_balance_and_nothing_is_due(
         a_credit(session, account, "35.00", reason="Returned modem")
     told = account_of(maya)
     assert told["balance"] == {"minor": -3500, "currency": "CAD", "text": "−$35.00 (credit)"}
-    assert told["next_due"] is None and told["past_due"]["minor"] == 0
+    assert (told["past_due_since"], told["next_due"], told["past_due"]["minor"]) == (None, None, 0)
 
 
 def test_the_last_payment_and_the_one_under_way_are_told_apart(
