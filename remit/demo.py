@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 
-import assistant.models  # noqa: F401 fills the metadata, so that its tables are wiped too
+import assistant.models  # fills the metadata, so that its tables are wiped too
+import assistant.texts.models  # noqa: F401 likewise
 from billing.config import Settings
 from billing.context import Context
 from billing.database import Base
