@@ -1,1 +1,1 @@
-"""Plays the host: a telephone company's billing portal with the payment assistant on it, as an embedder would build it."""
+"""Plays the host: a telephone company's billing portal with the payment assistant on it, as an embedder builds it."""

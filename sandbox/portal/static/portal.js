@@ -10,7 +10,8 @@ const language = document.documentElement.lang;
 const locale = `${language}-CA`;
 
 const say = (name, ...values) => texts[name].replace(/\{\}/g, () => values.shift());
-const day = (iso, month = "long") => new Date(`${iso}T12:00`).toLocaleDateString(locale, { day: "numeric", month, year: "numeric" });
+const day = (iso, month = "long") =>
+  new Date(`${iso}T12:00`).toLocaleDateString(locale, { day: "numeric", month, year: "numeric" }).replace(/^1 /, "1er ");
 
 let session; // the bearer token of a chat session
 let etag;
@@ -86,10 +87,10 @@ function show(told) {
 }
 
 function showBalance({ balance, past_due: late, past_due_since: since, next_due: next, open_invoices: count }) {
-  fill(byId("balance"), balance.text);
-  byId("balance").classList.toggle("credit", balance.minor < 0);
+  const [, sum, credit] = balance.text.match(/^(.*?)( \(.*\))?$/);
+  fill(byId("balance"), sum, credit && make("small", credit));
   const note = balance.minor < 0 ? say("credit_note") : balance.minor === 0 ? say("nothing_due")
-    : late.minor > 0 ? [make("span.chip.late", say("past_due", late.text)), ` ${say("since", day(since))}`] : "";
+    : late.minor > 0 ? [make("span.chip.late", say("past_due", late.text)), " ", make("span", say("since", day(since)))] : say("none_past_due");
   fill(byId("balance-note"), note);
   fill(byId("next-due"), next ? day(next) : say("no_due"));
   fill(byId("open-invoices"), String(count));
@@ -114,10 +115,13 @@ function methods([first, ...others]) {
   if (!first) return [make("p.what", say("no_method")), make("p", say("no_method_note"))];
   const facts = [first.expires && say("expires", first.expires), others.length > 0 && say("more_methods", others.length)];
   return [
-    make("p.what", make("span.mark", { "aria-hidden": "true" }, first.kind === "bank_debit" ? "BANK" : MARKS[first.brand] ?? "CARD"), first.text),
+    make("p.what", make("span.mark", { "aria-hidden": "true" }, mark(first)), capital(first.text)),
     make("p", facts.filter(Boolean).join(" · ")),
   ];
 }
+
+const mark = ({ kind, brand }) => (kind === "bank_debit" ? say("bank_mark") : MARKS[brand] ?? say("card_mark"));
+const capital = (text) => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 
 function addressLines({ name, line1, line2, city, region, postal_code: code }) {
   const lines = [line1, line2, [city, region, code].filter(Boolean).join(" ")].filter(Boolean);
@@ -143,10 +147,19 @@ function row(line) {
   const due = line.kind === "invoice" && line.state === "open" && say("due", day(line.due, "short"));
   return make("tr",
     make("td.on", make("time", { datetime: line.on }, day(line.on, "short"))),
-    make("th.wide", { scope: "row" }, make("span", name), make("small", make("span.only-small", day(line.on, "short")), due && make("span", due), make(`span.only-small.${style}`, state))),
+    make("th", { scope: "row" },
+      named(line),
+      make("small", make("span.only-small", day(line.on, "short")), due && make("span", due), make(`span.only-small.${style}`, state))),
     make("td.state", make(`span.chip.${style}`, state)),
     make("td.money", line.kind === "invoice" ? line.amount.text : signed(line)),
     make("td.paper", line.pdf && make("a.pdf", { href: line.pdf, target: "_blank", rel: "noopener", "aria-label": say("pdf_of", name) }, say("pdf"))));
+}
+
+// An invoice's number and a reference stay in one piece; a credit's reason is a text.
+function named({ kind, label }) {
+  if (kind === "credit") return make("span", say(kind, label));
+  const [before, after] = texts[kind].split("{}");
+  return make("span", before, make("span.whole", label), after);
 }
 
 // What lowered the balance has a minus; what was declined or waits did nothing to it yet.
