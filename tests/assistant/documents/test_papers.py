@@ -185,3 +185,18 @@ def test_names_from_outside_are_text_and_never_markup(context: Context, sessions
     made = the_invoice(context, invoice.id)
     assert '#panic("x") *bold* $x$ <a> "q" \\' in text_of(made).replace("“", '"').replace("”", '"')
     assert made.name == "invoice-..-..--read-1-.pdf"
+
+
+@pytest.mark.parametrize("name", ["李小龙", "محمد", "Maya 😀", "a\x07b\x1f", "x\ue000"])
+def test_a_name_that_the_face_lacks_is_no_reason_for_no_paper(
+    context: Context, sessions: SessionFactory, name: str
+) -> None:
+    with sessions.begin() as session:
+        invoice = an_invoice(session, an_account(session, name=name), "20.00")
+    assert "$20.00" in text_of(the_invoice(context, invoice.id))
+
+
+def test_a_vietnamese_name_is_in_our_face(context: Context, sessions: SessionFactory) -> None:
+    with sessions.begin() as session:
+        invoice = an_invoice(session, an_account(session, name="Đặng Thị Hà"), "20.00")
+    assert "Đặng Thị Hà" in text_of(the_invoice(context, invoice.id))
