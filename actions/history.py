@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from rasa_sdk.events import EventType
 
 from actions.task import Task
 from actions.turn import Turn
 from assistant.wording import counted
-from billing.invoices import HistoryLine, history
+from billing.invoices import REACHES_BACK, HistoryLine, history
 
-REACHES_BACK = timedelta(days=731)  # 24 months
 IN_WORDS = 5
 IN_CARD = 24  # lines; more of them is a portal page
 

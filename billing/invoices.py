@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from billing import ledger
 from billing.allocations import open_invoices
 from billing.booking import apply_credit
-from billing.models import Credit, Invoice, Payment, Refund
+from billing.errors import NotFound
+from billing.models import Allocation, Credit, Invoice, Payment, Refund
 from billing.money import Money
 from billing.payment_states import NOT_ATTEMPTED
 
 __all__ = [
+    "REACHES_BACK",
+    "Applied",
     "HistoryLine",
     "InvoiceDraft",
+    "applied_to",
     "history",
+    "invoice_by_number",
     "issue_invoice",
     "issue_invoices",
     "issued_invoices",
     "open_invoices",
 ]
+
+
+REACHES_BACK = timedelta(days=731)  # 24 months: how far a history goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,56 @@ def issued_invoices(session: Session, account_id: int) -> list[Invoice]:
     return list(session.scalars(found))
 
 
+def invoice_by_number(session: Session, account_id: int, number: str) -> Invoice:
+    """The newest invoice that bears the number. Raises NotFound, for an invoice of another account too."""
+    invoice = session.scalars(
+        select(Invoice)
+        .where(Invoice.account_id == account_id, Invoice.number == number)
+        .order_by(Invoice.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if invoice is None:
+        raise NotFound("invoice", number)
+    return invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Money that an invoice took (negative: that was taken from it again), and where it came from."""
+
+    at: datetime
+    kind: str  # payment | credit
+    label: str  # the payment's reference, or the credit's reason
+    amount: Money
+
+
+def applied_to(session: Session, invoice: Invoice) -> list[Applied]:
+    """Oldest first. A payment that was told later (an import) stands at the time when it was made."""
+    rows = session.execute(
+        select(
+            Allocation.amount_minor,
+            func.coalesce(Payment.decided_at, Credit.created_at, Allocation.at),
+            Payment.reference,
+            Credit.reason,
+            Allocation.at,
+        )
+        .outerjoin(Payment, Payment.id == Allocation.payment_id)
+        .outerjoin(Credit, Credit.id == Allocation.credit_id)
+        .where(Allocation.invoice_id == invoice.id)
+        .order_by(Allocation.id)
+    )
+    found = [
+        Applied(
+            undone_at if minor < 0 else at,
+            "payment" if reference is not None else "credit",
+            reference if reference is not None else reason,
+            Money(minor, invoice.currency),
+        )
+        for minor, at, reference, reason, undone_at in rows
+    ]
+    return sorted(found, key=lambda line: line.at)
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
     """`amount` is positive for what was billed and for what was paid alike; `kind` tells them apart."""
@@ -115,12 +173,14 @@ class HistoryLine:
     label: str  # invoice number, payment reference, or the credit's reason
     amount: Money
     state: str
+    document_id: int | None = None  # the invoice's, or the payment's if it took money: what a PDF can be made of
+    due_on: date | None = None  # of an invoice
 
 
 def history(session: Session, account_id: int, since: date, local: Callable[[datetime], datetime]) -> list[HistoryLine]:
     """Invoices, payments, credits granted and refunds since `since`, newest first; `local` says which day it was."""
-    dated = [
-        (p.created_at, "payment", p.reference, p.amount, p.state)
+    dated: list[tuple[datetime, str, str, Money, str, int | None]] = [
+        (p.created_at, "payment", p.reference, p.amount, p.state, p.id if p.captured_minor else None)
         for p in session.scalars(
             select(Payment).where(
                 Payment.account_id == account_id, Payment.created_at >= since, Payment.state != NOT_ATTEMPTED
@@ -128,7 +188,7 @@ def history(session: Session, account_id: int, since: date, local: Callable[[dat
         )
     ]
     dated += [
-        (c.created_at, "credit", c.reason, Money(c.amount_minor, c.currency), "granted")
+        (c.created_at, "credit", c.reason, Money(c.amount_minor, c.currency), "granted", None)
         for c in session.scalars(
             select(Credit).where(
                 Credit.account_id == account_id, Credit.created_at >= since, Credit.payment_id.is_(None)
@@ -136,7 +196,7 @@ def history(session: Session, account_id: int, since: date, local: Callable[[dat
         )
     ]
     dated += [
-        (r.created_at, "refund", p.reference, Money(r.amount_minor, r.currency), r.state)
+        (r.created_at, "refund", p.reference, Money(r.amount_minor, r.currency), r.state, None)
         for r, p in session.execute(
             select(Refund, Payment)
             .join(Payment, Payment.id == Refund.payment_id)
@@ -144,10 +204,16 @@ def history(session: Session, account_id: int, since: date, local: Callable[[dat
         )
     ]
     dated.sort(key=lambda told: told[0], reverse=True)
-    lines = [HistoryLine(local(at).date(), kind, label, amount, state) for at, kind, label, amount, state in dated]
+    lines = [HistoryLine(local(told[0]).date(), *told[1:]) for told in dated]
     lines += [
         HistoryLine(
-            i.issued_on, "invoice", i.number, Money(i.total_minor, i.currency), "open" if i.open_minor else "paid"
+            i.issued_on,
+            "invoice",
+            i.number,
+            Money(i.total_minor, i.currency),
+            "open" if i.open_minor else "paid",
+            i.id,
+            i.due_on,
         )
         for i in session.scalars(
             select(Invoice)

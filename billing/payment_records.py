@@ -12,13 +12,23 @@ from billing import audit
 from billing.accounts import lock_account
 from billing.errors import NotFound, UndeclaredTransition
 from billing.models import Attempt, Payment
-from billing.payment_states import FINAL_STATES, NOT_ATTEMPTED, OPEN_STATES, allowed
+from billing.payment_states import FINAL_STATES, NOT_ATTEMPTED, OPEN_STATES, SUCCEEDED, allowed
 
 
 def get_payment(session: Session, payment_id: int) -> Payment:
     payment = session.get(Payment, payment_id)
     if payment is None:
         raise NotFound("payment", payment_id)
+    return payment
+
+
+def payment_by_reference(session: Session, account_id: int, reference: str) -> Payment:
+    """Raises NotFound, for a payment of another account too."""
+    payment = session.scalars(
+        select(Payment).where(Payment.reference == reference, Payment.account_id == account_id)
+    ).one_or_none()
+    if payment is None:
+        raise NotFound("payment", reference)
     return payment
 
 
@@ -48,6 +58,16 @@ def latest_payment(session: Session, account_id: int) -> Payment | None:
     return session.scalars(
         select(Payment)
         .where(Payment.account_id == account_id, Payment.state != NOT_ATTEMPTED)
+        .order_by(Payment.created_at.desc(), Payment.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def latest_accepted(session: Session, account_id: int) -> Payment | None:
+    """The newest payment that took money, whoever took it."""
+    return session.scalars(
+        select(Payment)
+        .where(Payment.account_id == account_id, Payment.state == SUCCEEDED)
         .order_by(Payment.created_at.desc(), Payment.id.desc())
         .limit(1)
     ).one_or_none()

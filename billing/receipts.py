@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from billing.accounts import Position, position
 from billing.allocation import Share
-from billing.models import Allocation, Invoice, Payment, PaymentMethod, Quote
+from billing.models import Allocation, Invoice, LedgerEntry, LedgerTransaction, Payment, PaymentMethod, Quote
 from billing.money import Money
 from billing.payment_records import get_payment
 from billing.quotes import as_rows
@@ -54,3 +54,32 @@ def receipt(session: Session, payment_id: int, today: date) -> Receipt:
         position=position(session, payment.account_id, today),
         differs_from_quote=quote is not None and bool(payment.captured_minor) and planned != done,
     )
+
+
+def balance_after(session: Session, payment: Payment) -> Money | None:
+    """What the account owed once this payment was booked, told by the ledger: the same however much later one asks.
+
+    None for a payment that was booked on another day than it was made (an import): nobody knows what was owed then.
+    """
+    booked = session.scalar(
+        select(func.max(LedgerTransaction.id)).where(
+            LedgerTransaction.payment_id == payment.id,
+            LedgerTransaction.kind == "payment",
+            LedgerTransaction.at == payment.decided_at,
+        )
+    )
+    if booked is None:
+        return None
+    raises = and_(LedgerEntry.ledger_account == "receivable", LedgerEntry.direction == "debit")
+    gives_back = and_(LedgerEntry.ledger_account == "customer_credit", LedgerEntry.direction == "debit")
+    owed = session.scalar(
+        select(
+            func.coalesce(func.sum(LedgerEntry.amount_minor).filter(raises | gives_back), 0)
+            - func.coalesce(func.sum(LedgerEntry.amount_minor).filter(~(raises | gives_back)), 0)
+        ).where(
+            LedgerEntry.account_id == payment.account_id,
+            LedgerEntry.transaction_id <= booked,
+            LedgerEntry.ledger_account.in_(("receivable", "customer_credit")),
+        )
+    )
+    return Money(int(owed or 0), payment.currency)

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP side: bank API, card fields, mailbox, Twilio and demo page in one Flask application."""
+"""The sandbox's HTTP side: bank API, card fields, mailbox, Twilio, demo page and portal in one Flask application."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sandbox.bank.errors import BankError, ConnectionCut, error_body
 from sandbox.box import Box, box
 from sandbox.demo import api as demo
 from sandbox.mailbox import api as mailbox
+from sandbox.portal import api as portal
 from sandbox.trouble import cut_connection
 from sandbox.twilio import messages_api, phones_api, verify_api
 from sandbox.twilio.errors import TwilioError
@@ -40,6 +41,7 @@ def create_app(shared: Box) -> Flask:
         app.register_blueprint(phones_api.control, url_prefix="/twilio/control")
         app.register_blueprint(phones_api.blueprint, url_prefix="/twilio/phones")
         app.register_blueprint(phones_api.blueprint, url_prefix="/demo/phones", name="demo_phones")
+    app.register_blueprint(portal.blueprint, url_prefix="/portal")
     app.add_url_rule("/healthz", view_func=_health)
     app.register_error_handler(BankError, _bank_error)
     app.register_error_handler(TwilioError, _twilio_error)

@@ -46,6 +46,22 @@ def way_to_the_demo() -> BaseResponse:
     refusals=("sandbox_down",),
 )
 def forward(path: str) -> Response:
+    return _pass_on("demo", path)
+
+
+@blueprint.route("/portal/", defaults={"path": ""}, methods=("GET",))
+@blueprint.route("/portal/<path:path>", methods=("GET",))
+@guarded(
+    who=sandbox_visitor,
+    summary="A billing portal that shows the assistant (only with the sandbox)",
+    answers={200: "*/*"},
+    refusals=("sandbox_down",),
+)
+def portal(path: str) -> Response:
+    return _pass_on("portal", path)
+
+
+def _pass_on(pages: str, path: str) -> Response:
     parts = path.replace("\\", "/").split("/")
     if any(part in (".", "..") for part in parts) or parts[0] == "internal":  # what our commands ask it directly
         raise Refused("not_found")
@@ -53,8 +69,8 @@ def forward(path: str) -> Response:
     try:
         answer = edge().sandbox.request(
             request.method,
-            f"/demo/{quote(path)}" + (f"?{query}" if query else ""),
-            content=request.get_data(),
+            f"/{pages}/{quote(path)}" + (f"?{query}" if query else ""),
+            content=b"" if request.method == "GET" else request.get_data(),
             headers=[(name, value) for name, value in request.headers if name.lower() not in _HOP],
         )
     except httpx.HTTPError:

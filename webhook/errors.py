@@ -41,6 +41,8 @@ STATUS_OF: Mapping[str, int] = {
     "method_not_allowed": 405,
     "button_unknown": 404,
     "button_expired": 410,
+    "document_unknown": 404,
+    "document_expired": 410,
     "link_unknown": 404,
     "link_expired": 410,
     "link_spent": 410,

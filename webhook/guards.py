@@ -97,6 +97,17 @@ def pay_link() -> None:
     _count_address(edge(), "pay_page", edge().settings.requests_per_minute)
 
 
+def document_link() -> None:
+    """The signed address of a document, which the route reads. Guessing is slow."""
+    _count_address(edge(), "documents", edge().settings.requests_per_minute)
+
+
+def account_reader() -> None:
+    """The bearer token of a chat session, within the rate of a page that looks every few seconds."""
+    chat_session()
+    _count(edge(), "account", g.principal.sender, edge().settings.requests_per_minute)
+
+
 def gateway_signature() -> None:
     """The gateway's signature, which the adapter verifies over the raw body. No rate: a gateway must never be shed."""
 

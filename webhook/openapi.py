@@ -14,11 +14,12 @@ from pydantic.json_schema import models_json_schema
 from webhook import schemas
 from webhook.edge import EXTENSION
 from webhook.errors import STATUS_OF
-from webhook.guards import Guard, chat_messages, chat_session, gateway_signature, guard_of, operations
+from webhook.guards import Guard, account_reader, chat_messages, chat_session, gateway_signature, guard_of, operations
 
 _SECURITY: dict[Any, list[dict[str, list[str]]]] = {
     chat_session: [{"chatSession": []}],
     chat_messages: [{"chatSession": []}],
+    account_reader: [{"chatSession": []}],
     gateway_signature: [{"gatewaySignature": []}],
     operations: [{"metricsToken": []}, {}],
 }
@@ -101,7 +102,7 @@ def _operation(path: str, method: str, endpoint: str, guard: Guard, reference: d
 def _refusals(guard: Guard) -> dict[int, list[str]]:
     """Codes by status: those that the route names and those that follow from its guard."""
     codes = [*guard.refusals, guard.too_large, "internal", "busy", "database_down"]
-    if guard.who in (chat_session, chat_messages):
+    if guard.who in (chat_session, chat_messages, account_reader):
         codes += ["unauthorized", "session_unknown", "session_expired"]
     if guard.who not in (gateway_signature, operations):
         codes.append("too_many_requests")

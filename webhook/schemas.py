@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -218,6 +218,76 @@ class PageOutcome(BaseModel):
     action_url: str | None
     step: PageStep | None
     retry: str | None
+
+
+class AccountName(BaseModel):
+    number: str
+    name: str
+
+
+class MethodOnFile(BaseModel):
+    """A saved method; `expires` is MM/YYYY, `text` its name for people."""
+
+    brand: str
+    last4: str
+    kind: Literal["card", "bank_debit"]
+    expires: str | None
+    text: str
+
+
+class PaymentMade(BaseModel):
+    """`method` is null for a payment made elsewhere; `pdf` is there once the payment took money."""
+
+    reference: str
+    on: date
+    amount: Amount
+    state: str
+    method: MethodOnFile | None
+    pdf: str | None
+
+
+class AutoPay(BaseModel):
+    """Planned; nothing is ever charged by itself."""
+
+    status: Literal["off"]
+
+
+class Transaction(BaseModel):
+    """`amount` is positive for what was billed, paid, granted and refunded alike: `kind` says what it did.
+
+    `due` is an invoice's; `pdf` is a signed address of the invoice or of the receipt.
+    """
+
+    on: date
+    kind: Literal["invoice", "payment", "credit", "refund"]
+    label: str
+    amount: Amount
+    state: str
+    state_text: str
+    due: date | None
+    pdf: str | None
+
+
+class AccountView(BaseModel):
+    """What a billing portal's dashboard shows on the day `as_of`. A negative `balance` is a credit; `next_due` is the
+    next day on which something open falls due. `links_until` is when the addresses of PDFs end; a new answer has new
+    ones."""
+
+    account: AccountName
+    language: Literal["en", "fr"]
+    as_of: date
+    balance: Amount
+    past_due: Amount
+    past_due_since: date | None
+    next_due: date | None
+    open_invoices: int
+    under_way: PaymentMade | None
+    last_payment: PaymentMade | None
+    auto_pay: AutoPay
+    payment_methods: list[MethodOnFile]
+    billing_address: dict[str, str]
+    transactions: list[Transaction]
+    links_until: datetime
 
 
 class Health(BaseModel):

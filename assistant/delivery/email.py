@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from sqlalchemy.orm import Session
 
 from assistant.disputes import dispute_news, dispute_texts
+from assistant.documents.papers import Document, receipt_document
 from assistant.one_time_codes import digits_of
 from assistant.outcomes import unpaid_words
 from assistant.texts.by_mail import LOST_TEXT, OWN_LETTER
@@ -54,7 +55,8 @@ def send_notice(context: Context, notice_id: int) -> None:
         notice = session.get_one(Notice, notice_id)
         if notice.state == "sent":
             return
-        message = compose(render(session, notice, context), notice, context.settings)
+        letter, enclosed = render(session, notice, context), _enclosed(session, notice, context)
+        message = compose(letter, notice, context.settings, enclosed)
     deliver(message, context.settings.smtp_url)
     with context.sessions.begin() as session:
         notice = session.get_one(Notice, notice_id)
@@ -111,6 +113,13 @@ def _text_code(notice: Notice, context: Context) -> Letter:
     )
 
 
+def _enclosed(session: Session, notice: Notice, context: Context) -> Document | None:
+    """The receipt as a file, with the letter that tells of it."""
+    if notice.kind != "receipt" or notice.payment_id is None:
+        return None
+    return receipt_document(session, notice.payment_id, notice.language, context.settings)
+
+
 def _dispute(session: Session, notice: Notice, context: Context) -> Letter:
     """A bank took money back, or gave it back; the sentences are those of the conversation."""
 
@@ -152,7 +161,7 @@ def _facts(told: Receipt, at: datetime, kind: str, language: str) -> list[tuple[
     return facts
 
 
-def compose(letter: Letter, notice: Notice, settings: Settings) -> EmailMessage:
+def compose(letter: Letter, notice: Notice, settings: Settings, enclosed: Document | None = None) -> EmailMessage:
     """Both forms in one message; its id names the notice, so that a mail server may drop a repeat."""
     message = EmailMessage()
     sender_domain = parseaddr(settings.mail_from)[1].rpartition("@")[2]
@@ -165,6 +174,8 @@ def compose(letter: Letter, notice: Notice, settings: Settings) -> EmailMessage:
     message.set_content(_templates.get_template("letter.txt").render(letter=letter))
     html = _templates.get_template("letter.html").render(letter=letter, company=settings.company_name)
     message.add_alternative(html, subtype="html")
+    if enclosed is not None:
+        message.add_attachment(enclosed.content, maintype="application", subtype="pdf", filename=enclosed.name)
     message["Content-Language"] = letter.language  # last: what makes a message multipart moves Content-* headers down
     return message
 

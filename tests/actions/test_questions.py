@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -133,6 +134,31 @@ def test_240_open_invoices_are_summed_up(people: People, context: Context) -> No
 # ------------------------------------------------------------------------------------------ history and receipts
 
 
+def test_a_text_has_the_receipts_address_in_it_and_a_voice_has_none(
+    people: People, maya: Account, context: Context
+) -> None:
+    pay(context, maya, "210.00")
+    (text,) = people.talk(maya, channel="sms").say("receipt please", "receipt").messages
+    assert re.search(r"PDF, for 15 minutes: http://\S+/documents/[A-Za-z0-9_-]{40}$", text["text"])
+    assert text["text"].isascii()
+    (spoken,) = people.talk(maya, channel="voice").say("receipt please", "receipt").messages
+    assert "http" not in spoken["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("send me a copy of my bill", "INV-1003"),
+        ("INV-1001 as a pdf", "INV-1001"),
+        ("copie de ma facture", None),
+    ],
+)
+def test_a_copy_of_an_invoice_is_that_invoice(people: People, maya: Account, text: str, number: str | None) -> None:
+    told = people.talk(maya).say(text, "receipt")
+    assert (number or "Voici la facture INV-1003") in told.text
+    assert (told.card["type"], told.card["purpose"]) == ("link", "invoice")
+
+
 def test_history_lists_the_latest_and_leaves_the_rest_to_the_card(
     people: People, maya: Account, context: Context
 ) -> None:
@@ -165,7 +191,11 @@ def test_a_receipt_is_told_from_the_books(people: People, maya: Account, context
     assert "Paid with your Visa ending 4242." in told.text
     assert "INV-1001 in full and $10.00 of INV-1002, which leaves $142.10" in told.text
     assert f"It was sent to {payment.billing_email}." in told.text
-    assert told.card["reference"] == payment.reference
+    first, second = told.messages
+    assert first["custom"]["card"]["reference"] == payment.reference
+    assert (second["custom"]["card"]["type"], second["custom"]["card"]["purpose"]) == ("link", "receipt")
+    assert "/documents/" in second["custom"]["card"]["url"]
+    assert second["text"] == "Here it is as a PDF; the link is good for 15 minutes."
 
 
 def test_the_receipt_of_a_payment_that_is_about_to_be_made(people: People, maya: Account) -> None:

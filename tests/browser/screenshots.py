@@ -59,10 +59,18 @@ def phone_and_dark(running: Browser, address: str) -> None:
         zoe.close()
 
 
+def billing_portal(running: Browser, address: str) -> None:
+    page = running.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce")
+    page.goto(f"{address}/portal/?customer=maya&lang=en")
+    expect(page.locator("#figures[aria-busy]")).to_have_count(0)
+    page.screenshot(path=IMAGES / "portal.png")
+    page.close()
+
+
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with running_stack({}) as stack, browser() as running:
-        for take in (quote_secure_page_and_letter, pending_and_accepted, phone_and_dark):
+        for take in (billing_portal, quote_secure_page_and_letter, pending_and_accepted, phone_and_dark):
             take(running, stack.address)
 
 

@@ -72,6 +72,14 @@ def test_request_and_answer_are_passed_on(demo: FlaskClient) -> None:
     assert response.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
 
 
+def test_the_billing_portal_is_passed_on_too_and_only_read(demo: FlaskClient) -> None:
+    told = demo.get("/portal/static/portal.js?x=1").get_json()
+    assert (told["method"], told["path"], told["body"]) == ("GET", "/portal/static/portal.js?x=1", "")
+    assert demo.get("/portal/?customer=chloe&lang=fr").get_json()["path"] == "/portal/?customer=chloe&lang=fr"
+    assert error_of(demo.post("/portal/", json={})) == (405, "method_not_allowed")
+    assert error_of(demo.get("/portal/../bank/v1/payments"))[0] == 404
+
+
 def test_headers_of_one_connection_stay_behind(demo: FlaskClient) -> None:
     response = demo.get("/demo/", headers={"Proxy-Authorization": "Basic eDp5", "TE": "trailers"})
     told = response.get_json()["headers"]

@@ -65,7 +65,7 @@ def test_document_names_security_bodies_and_errors(app: Flask) -> None:
 def test_sandbox_routes_exist_only_with_the_sandbox(make_app: Callable[..., Flask]) -> None:
     app = make_app(sandbox_enabled=False)
     rules = {rule.rule for rule in app.url_map.iter_rules()}
-    assert not any(rule.startswith(("/demo", "/webhooks/sandbox")) for rule in rules)
+    assert not any(rule.startswith(("/demo", "/portal", "/webhooks/sandbox")) for rule in rules)
     assert error_of(app.test_client().get("/demo/")) == (404, "not_found")
 
 

@@ -83,6 +83,9 @@ function payment(card) {
 }
 
 function link({ url, purpose, expires_at: until }, { openPage }) {
+  if (purpose === "receipt" || purpose === "invoice") { // a PDF: browsers show it best in a tab of its own
+    return make("div.box", make("p.cap", word("link_until", clock(until))), make("a.pdf", { href: url, target: "_blank", rel: "noopener" }, word(`open_${purpose}`)));
+  }
   const atBank = new URL(url, location.href).origin !== location.origin;
   const name = word(atBank ? "bank_page" : purpose === "edit_method" ? "edit_page" : "open_page");
   const button = make("button.open", { type: "button", onclick: () => openPage(url) }, name);

@@ -46,6 +46,8 @@ async function show(id) {
   byId("letter-title").textContent = mail.subject;
   const facts = [["from", mail.sender], ["to", mail.recipients.join(", ")], ["at", new Date(mail.received_at).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" })]];
   byId("letter-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", word(name)), make("dd", value)]));
+  const files = mail.attachments.map(({ name, index }) => make("a", { href: `mailbox/messages/${id}/attachments/${index}`, download: name }, name));
+  if (files.length) byId("letter-facts").append(make("dt", word("enclosed")), make("dd", files));
   byId("letter-body").replaceChildren(mail.html
     ? make("iframe", { sandbox: "", title: mail.subject, src: `mailbox/messages/${id}/html` }) : make("pre", mail.text));
   byId("letter").showModal();

@@ -95,6 +95,26 @@ def test_a_receipt_says_what_was_paid_with_what_and_what_is_left(
             assert expected in text, (form, expected, text)
 
 
+def test_a_receipt_is_enclosed_as_pdf(sessions: SessionFactory, mailbox: tuple[Mailbox, str]) -> None:
+    box, url = mailbox
+    context = paid(sessions, url)
+    send_notice(context, notice_ids(sessions)[0])
+    with sessions() as session:
+        reference = session.scalars(select(Payment.reference)).one()
+    (enclosed,) = box.letters[0].iter_attachments()
+    assert enclosed.get_content_type() == "application/pdf"
+    assert enclosed.get_filename() == f"receipt-{reference}.pdf"
+    assert enclosed.get_content().startswith(b"%PDF-")
+    assert box.letters[0]["Content-Language"] == "en"
+
+
+def test_a_decline_encloses_nothing(sessions: SessionFactory, mailbox: tuple[Mailbox, str]) -> None:
+    box, url = mailbox
+    context = paid(sessions, url, behaviour="declined")
+    send_notice(context, notice_ids(sessions)[0])
+    assert not list(box.letters[0].iter_attachments())
+
+
 def test_a_french_receipt_is_french(sessions: SessionFactory, mailbox: tuple[Mailbox, str]) -> None:
     box, url = mailbox
     context = paid(sessions, url, language="fr")
