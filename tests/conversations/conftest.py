@@ -18,6 +18,7 @@ from billing.verify import verify
 from tests.support.customers import Account, Customer, like
 from tests.support.sandbox_client import Bank
 from tests.support.stack import TestStack, running_stack
+from tests.support.texter import Texter
 
 # As in production but for clocks: nobody wants to wait for the real ones.
 SETTINGS = {
@@ -59,7 +60,7 @@ class Customers:
 
     def __init__(self, stack: TestStack, context: Context, bank: Bank, folder: Path) -> None:
         self.stack, self.context, self.bank, self.folder = stack, context, bank, folder
-        self._talking: list[Customer] = []
+        self._talking: list[Customer | Texter] = []
 
     def account(self, who: str) -> Account:
         return like(self.context, self.bank, who, self.folder)
@@ -72,6 +73,12 @@ class Customers:
         customer = account.talk(self.stack.address, user)
         self._talking.append(customer)
         return customer
+
+    def text(self, account: Account) -> Texter:
+        """The phone of the account's first portal user."""
+        texter = Texter(account)
+        self._talking.append(texter)
+        return texter
 
     def leave(self) -> None:
         for customer in self._talking:

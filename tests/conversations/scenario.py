@@ -12,9 +12,11 @@ import yaml
 
 from tests.conversations.conftest import Customers
 from tests.support.customers import Account, Customer, SecurePage, until
+from tests.support.texter import Texter
 
 EXPECTATIONS = {"hears", "hears_not", "buttons", "card", "asks", "quote", "payment"}
-ACTS = {"say", "click", "bank", "wait_for", "restart", "stop", "start", "kill", "other_tab", "page", "deliver"}
+CHANNELS = ("chat", "sms")
+ACTS = {"say", "agree", "click", "bank", "wait_for", "restart", "stop", "start", "kill", "other_tab", "page", "deliver"}
 LETTERS_WITHIN_S = 60
 EVENT_WITHIN_S = 60
 DOMAIN = Path(__file__).parents[2] / "domain.yml"
@@ -29,22 +31,25 @@ class Play:
     """One scenario under way: the customer's first tab, and what else was opened."""
 
     customers: Customers
-    customer: Customer
+    channel: str
+    customer: Customer | Texter
     other: Customer | None = None
     page: SecurePage | None = None
     outcome: dict[str, Any] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, scenario: dict[str, Any], customers: Customers) -> Play:
+    def of(cls, scenario: dict[str, Any], customers: Customers, channel: str) -> Play:
         only(scenario, {"customer", "turns", "then", "about"}, "scenario")
-        return cls(customers, customers.like(scenario["customer"]))
+        account = customers.account(scenario["customer"])
+        return cls(customers, channel, customers.text(account) if channel == "sms" else customers.talk(account))
 
     @property
     def account(self) -> Account:
         return self.customer.account
 
     def step(self, step: dict[str, Any]) -> None:
+        step = here(step, self.channel)
         only(step, ACTS | EXPECTATIONS, "step")
         for act in ACTS & set(step):
             getattr(self, f"_{act}")(step[act])
@@ -54,6 +59,9 @@ class Play:
 
     def _say(self, words: Any) -> None:
         self.customer.say(str(words))
+
+    def _agree(self, words: Any) -> None:
+        self.customer.agree(str(words))
 
     def _click(self, title: Any) -> None:
         self.customer.press(str(title))
@@ -135,10 +143,18 @@ class Play:
             assert answer.json()["state"] == step["state"], answer.text
 
 
+def here(step: dict[str, Any], channel: str) -> dict[str, Any]:
+    """The step as it is in this channel: what stands under the channel's name takes the place of the rest."""
+    own = step.get(channel) or {}
+    return {name: value for name, value in step.items() if name not in CHANNELS and name not in own} | {
+        name: value for name, value in own.items() if value is not None
+    }
+
+
 # ----------------------------------------------------------------------------------------------------------- checks
 
 
-def check(customer: Customer, expected: dict[str, Any], *, silent: bool = False) -> None:
+def check(customer: Customer | Texter, expected: dict[str, Any], *, silent: bool = False) -> None:
     answer = customer.answer
     where = f"\n  said: {answer.said}\n  answered: {answer.text}\n  buttons: {[b['title'] for b in answer.buttons]}"
     assert answer.messages or silent, f"no answer{where}"
@@ -176,7 +192,7 @@ def check_quote(quote: dict[str, Any] | None, expected: Any, where: str) -> None
     assert {name: shown[name] for name in expected} == expected, f"quote {shown}{where}"
 
 
-def asked(customer: Customer) -> str:
+def asked(customer: Customer | Texter) -> str:
     """What the last answer asks for: confirm, method, amount or nothing."""
     cards = [card["type"] for card in customer.answer.cards]
     if cards and cards[-1] == "quote":

@@ -1,9 +1,10 @@
-"""Runs every file of `scenarios/`: a conversation, named by what the speaker does, against the real stack.
+"""Runs every file of `scenarios/` in every channel: a conversation, named by what the customer does.
 
 about: one sentence, when the name does not say it
 customer: maya                # a fresh copy of that customer of the demo (fixtures of conftest.py)
 turns:
   - say: pay my bill          # or `click: Pay`: a button of the latest answer, by the beginning of its title
+  - agree: yes please         # the yes to the quote: by chat in these words, by text with the quote's two digits
     hears: [452.10, "4242"]   # each is in the answer, whatever the case
     hears_not: declined
     buttons: [Visa]           # buttons that begin so are offered (more may be)
@@ -11,6 +12,7 @@ turns:
     asks: method              # amount | method | confirm | nothing
     quote: {amount: "452.10", method: "4242", pays: {INV-1001: "200.00"}, credit: "0.00", email: …}   # or `none`
     payment: succeeded        # of the payment under way or made last; or `none`
+    sms: {say: never mind}    # what is another in this channel, say or expectation; ~ takes one away
   - other_tab: {say: pay 50, user: 2, quote: {amount: "50.00"}}    # a second session; all expectations work in it
   - page: {opens: true, proposes: "452.10"}                        # the secure page of the link offered last
   - page: {amount: "50", card: "4242", save: true, email: a@b.example, state: succeeded}   # or `refused: <code>`
@@ -36,16 +38,17 @@ import pytest
 import yaml
 
 from tests.conversations.conftest import Customers
-from tests.conversations.scenario import Play, check_then
+from tests.conversations.scenario import CHANNELS, Play, check_then
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 FILES = {str(file.relative_to(SCENARIOS).with_suffix("")): file for file in sorted(SCENARIOS.rglob("*.yml"))}
 
 
+@pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("name", FILES)
-def test_conversation(name: str, customers: Customers) -> None:
+def test_conversation(name: str, channel: str, customers: Customers) -> None:
     scenario = yaml.safe_load(FILES[name].read_text())
-    play = Play.of(scenario, customers)
+    play = Play.of(scenario, customers, channel)
     try:
         for number, step in enumerate(scenario["turns"], 1):
             try:

@@ -29,6 +29,9 @@ from tests.support.sandbox_client import Bank
 
 NORTHWIND = Path(__file__).parents[2] / "sandbox" / "demo"
 PAGE_S = 60
+# Of Canadian numbers; none of the demo's own people has one of these.
+AREAS = ("204", "226", "236", "249", "250", "289", "306", "343", "365", "403", "416", "431", "437", "438", "450", "506",
+         "519", "548", "579", "581", "587", "613", "639", "647", "705", "709", "778", "780", "807", "819")  # fmt: skip
 _serial = itertools.count(1)
 
 
@@ -47,9 +50,15 @@ def like(context: Context, bank: Bank, who: str, folder: Path) -> Account:
         user["external_id"] += f"-{n}"
         user["email"] = user["email"].replace("@northwind", f"@t{n}")
         user["phone"] = None
+    account["portal_users"][0]["phone"] = phone_of(n)
     for thing in (*account["invoices"], *account["credits"], *account["payments"]):
         thing["external_id"] += f"-{n}"
     return new_account(context, bank, account, methods, folder)
+
+
+def phone_of(n: int) -> str:
+    """A number that exists in stories only (555-01xx), another one for every n."""
+    return f"+1{AREAS[n // 100]}55501{n % 100:02d}"
 
 
 def today_of(context: Context) -> date:
@@ -154,15 +163,34 @@ class Account:
             return list(session.execute(text(query), {"id": self.id}))
 
 
+class Hearing:
+    """Whoever is told things outside a turn: at the widget or on the phone."""
+
+    heard: list[Event]
+    _seen: int = 0
+
+    def wait_for_event(self, words: str = "", *, within_s: float = 60) -> Event:
+        """The next message outside a turn that holds these words; one that was waited for does not count again."""
+
+        def found() -> bool:
+            return any(words.casefold() in str(e.payload.get("text", "")).casefold() for e in self.heard[self._seen :])
+
+        until(found, within_s, lambda: f"no event with “{words}” among {[e.payload for e in self.heard[self._seen :]]}")
+        for place, event in enumerate(self.heard[self._seen :], self._seen):
+            if words.casefold() in str(event.payload.get("text", "")).casefold():
+                self._seen = place + 1
+                return event
+        raise AssertionError("unreachable")
+
+
 @dataclass
-class Customer:
+class Customer(Hearing):
     """One person at one chat widget."""
 
     account: Account
     conversation: Conversation
     heard: list[Event] = field(default_factory=list)
     _listening: threading.Thread | None = None
-    _seen: int = 0
 
     def __post_init__(self) -> None:
         self._listening = threading.Thread(target=self._listen, daemon=True)
@@ -176,6 +204,10 @@ class Customer:
     def press(self, title: str, *, message_id: str | None = None) -> Answer:
         """The button of the latest answer whose title begins so."""
         return self.conversation.press(self.button(title), message_id=message_id)
+
+    def agree(self, words: str) -> Answer:
+        """The yes to the quote, in these words."""
+        return self.say(words)
 
     @contextmanager
     def saying(self, words: str) -> Iterator[Callable[[], Answer]]:
@@ -211,19 +243,6 @@ class Customer:
     @property
     def payment(self) -> dict[str, Any] | None:
         return self.answer.payment
-
-    def wait_for_event(self, words: str = "", *, within_s: float = 60) -> Event:
-        """The next message outside a turn that holds these words; one that was waited for does not count again."""
-
-        def found() -> bool:
-            return any(words.casefold() in str(e.payload.get("text", "")).casefold() for e in self.heard[self._seen :])
-
-        until(found, within_s, lambda: f"no event with “{words}” among {[e.payload for e in self.heard[self._seen :]]}")
-        for place, event in enumerate(self.heard[self._seen :], self._seen):
-            if words.casefold() in str(event.payload.get("text", "")).casefold():
-                self._seen = place + 1
-                return event
-        raise AssertionError("unreachable")
 
     def leave(self) -> None:
         self.conversation.close()
