@@ -36,7 +36,7 @@ class ActionPay(Task):
     def _pay(self, turn: Turn, quote: Quote) -> Events:
         if quote.method_id is None:
             return _again(turn, quote)  # the yes to a new card is given on the secure page
-        if turn.button is None and not is_clear_yes(turn.text):
+        if not _is_the_yes(turn, quote):
             return _again(turn, quote, "quote_unsure")
         turn.release()
         try:
@@ -48,6 +48,13 @@ class ActionPay(Task):
         except QuoteRefused as refusal:
             return _refused(turn, quote, refusal)
         return after_payment(turn, payment)
+
+
+def _is_the_yes(turn: Turn, quote: Quote) -> bool:
+    """By text the quote's own two digits and nothing else: a "yes" or a "1" may answer a text of yesterday."""
+    if quote.reply_code is not None:
+        return bool(turn.pressed.get("reply") == quote.reply_code)
+    return turn.button is not None or is_clear_yes(turn.text)
 
 
 def _too_many_tries(turn: Turn, refusal: TooManyTries) -> Events:
@@ -103,7 +110,7 @@ def _consent(turn: Turn, quote: Quote) -> ConsentGiven:
     """What was said and answered, word for word; for a button, the words that stood on it."""
     return ConsentGiven(
         said=quote.said or "",
-        answered=turn.text or turn.word("button_pay_now", amount=quote.amount),
+        answered=turn.text or quote.reply_code or turn.word("button_pay_now", amount=quote.amount),
         channel=turn.principal.channel,
         sender=turn.principal.sender,
         portal_user_id=turn.principal.portal_user_id,

@@ -151,7 +151,7 @@ def offer(turn: Turn, wish: Wish, *preface: str) -> Events:
         return hand_over_link(turn, wish, quote, *preface)
     label = method_label(wish.method, *turn.place, among=wish.methods)
     text = turn.word("quote", amount=quote.amount, method=label, effect=effect_of(turn, wish, quote),
-                     email=quote.billing_email)  # fmt: skip
+                     email=quote.billing_email, code=quote.reply_code)  # fmt: skip
     turn.say(*preface, text, buttons=_quote_buttons(turn, wish, quote), card=turn.cards.quote(quote, wish.method))
     mark_delivered(turn.session, quote.id, turn.messages[-1]["text"], turn.now)
     return ask(wish, CONFIRMATION)
@@ -200,10 +200,14 @@ def effect_of(turn: Turn, wish: Wish, quote: Quote) -> str:
 
 
 def _quote_buttons(turn: Turn, wish: Wish, quote: Quote) -> list[dict[str, Any]]:
-    """Every button carries the quote's id: an old one can only lead to the present quote, never to another charge."""
+    """Every button carries the quote's id: an old one can only lead to the present quote, never to another charge.
+
+    By text the first one is pressed by the quote's two digits (assistant/texts/compose.py).
+    """
     id_ = str(quote.id)
+    reply = {"reply": quote.reply_code} if quote.reply_code is not None else {}
     return [
-        button(turn.word("button_pay_now", amount=quote.amount), "affirm", quote_id=id_),
+        button(turn.word("button_pay_now", amount=quote.amount), "affirm", quote_id=id_, **reply),
         button(turn.word("button_change_amount"), "inform_amount", quote_id=id_, change="amount"),
         _other_method(turn, wish, quote_id=id_),
         button(turn.word("button_cancel"), "cancel", quote_id=id_),

@@ -100,7 +100,8 @@ def say(key: str, language: str, channel: str, **values: object) -> str:
         raise WordingError(f"nothing to say for {key!r} in {language!r} on {channel!r}") from None
     words: list[str] = []
     for before, name in variant.parts:
-        words.append(before)
+        ends_already = before.startswith(".") and words and words[-1].endswith(".")  # "le 6 déc."
+        words.append(before[1:] if ends_already else before)
         if name is not None:
             if values.get(name) is None:
                 raise WordingError(f"{key!r} needs a value for {name!r}")

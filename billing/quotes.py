@@ -19,6 +19,7 @@ from billing.errors import AmountNotPositive, AmountTooLarge, MethodNotUsable, N
 from billing.models import PaymentMethod, Quote
 from billing.money import Money
 from billing.payment_records import payment_under_way
+from billing.reply_codes import reply_code
 
 LINK_CHANNELS = frozenset({"sms", "page"})  # read later than a chat or a call: the longer time
 
@@ -58,6 +59,7 @@ def quote_payment(
         raise MethodNotUsable(method_id or 0, f"the account is billed in {account.currency}")
     method = _usable_method(session, account_id, method_id, now) if method_id is not None else None
     shares, excess = preview(session, account_id, amount, invoice_id, now)
+    code = _reply_code(session, account_id, amount, method, now) if channel == "sms" else None
     close_open_quote(session, account_id, state="replaced")
     ttl_s = settings.quote_ttl_link_s if channel in LINK_CHANNELS else settings.quote_ttl_chat_s
     quote = Quote(
@@ -73,6 +75,7 @@ def quote_payment(
         channel=channel,
         sender=sender,
         portal_user_id=portal_user_id,
+        reply_code=code,
         expires_at=now + timedelta(seconds=ttl_s),
         created_at=now,
         state="open",
@@ -80,6 +83,13 @@ def quote_payment(
     session.add(quote)
     session.flush()
     return quote
+
+
+def _reply_code(session: Session, account_id: int, amount: Money, method: PaymentMethod | None, now: datetime) -> str:
+    owed = position(session, account_id, now.date()).outstanding
+    open_amounts = [invoice.open for invoice in open_invoices(session, account_id)]
+    ending = method.last4 if method is not None else ""
+    return reply_code(session, account_id, amounts=[amount, owed, *open_amounts], card_ending=ending, now=now)
 
 
 def _usable_method(session: Session, account_id: int, method_id: int, now: datetime) -> PaymentMethod:

@@ -1,6 +1,7 @@
 """Runs every file of `scenarios/` in every channel: a conversation, named by what the customer does.
 
 about: one sentence, when the name does not say it
+channels: [chat]              # of all, where it cannot be in the others
 customer: maya                # a fresh copy of that customer of the demo (fixtures of conftest.py)
 turns:
   - say: pay my bill          # or `click: Pay`: a button of the latest answer, by the beginning of its title
@@ -44,10 +45,13 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 FILES = {str(file.relative_to(SCENARIOS).with_suffix("")): file for file in sorted(SCENARIOS.rglob("*.yml"))}
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
-@pytest.mark.parametrize("name", FILES)
+SCENARIOS_OF = {name: yaml.safe_load(file.read_text()) for name, file in FILES.items()}
+PLAYED = [(name, channel) for name, told in SCENARIOS_OF.items() for channel in told.get("channels", CHANNELS)]
+
+
+@pytest.mark.parametrize(("name", "channel"), PLAYED)
 def test_conversation(name: str, channel: str, customers: Customers) -> None:
-    scenario = yaml.safe_load(FILES[name].read_text())
+    scenario = SCENARIOS_OF[name]
     play = Play.of(scenario, customers, channel)
     try:
         for number, step in enumerate(scenario["turns"], 1):

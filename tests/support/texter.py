@@ -44,7 +44,7 @@ class Texter(Hearing):
     user: int = 1
     texts: list[Bubble] = field(default_factory=list)  # every one that answered, for whoever looks at them afterwards
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
-    _last: Answer | None = None
+    answer: Answer = field(default_factory=lambda: Answer("", [], {}))
 
     @property
     def number(self) -> str:
@@ -57,8 +57,8 @@ class Texter(Hearing):
         sid, said = self.send(words)
         if said and (code := self._code(sid)):
             sid, said = self.send(code)
-        self._last = self._as_answer(words, sid, said)
-        return self._last
+        self.answer = self._as_answer(words, sid, said)
+        return self.answer
 
     def press(self, title: str) -> Answer:
         """The number that stands before the choice, or the quote's two digits."""
@@ -103,11 +103,6 @@ class Texter(Hearing):
         self._http.close()
 
     # ------------------------------------------------------------------------------------------- what they see
-
-    @property
-    def answer(self) -> Answer:
-        assert self._last is not None, "nothing was said yet"
-        return self._last
 
     @property
     def text(self) -> str:
@@ -207,6 +202,6 @@ class Texter(Hearing):
     def _as_payload(self, text: TextSent) -> dict[str, Any]:
         assert text.sid is not None
         payload: dict[str, Any] = {"text": self._shown(text.sid).body}
-        if text.key and text.key.startswith("payment:"):
+        if text.key and ":payment:" in text.key:
             payload["card"] = {"type": "payment", "state": text.key.rsplit(":", 1)[1]}
         return payload
