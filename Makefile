@@ -14,7 +14,7 @@ endif
 CHANNEL ?= chat
 export PORT AS SAY JSON CHANNEL
 
-.PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events hearing lint format
+.PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events bench-texts hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
@@ -34,7 +34,7 @@ test: setup ## Run all tests (ARGS="tests/billing -k quote" for some)
 test-all: setup ## Run all tests at the full figures of docs/reliability.md (hours)
 	@deploy/setup.sh browser
 	@$(PYTHON) -m remit train
-	@exec env FULL=1 ACCOUNTS=500 SEEDS=1000 KILLS=200 FORGED_EVENTS=10000 SHUFFLED_EVENTS=5000 PERMUTATIONS=all $(PYTHON) -m pytest $(ARGS)
+	@exec env FULL=1 ACCOUNTS=500 SEEDS=1000 KILLS=200 FORGED_EVENTS=10000 FORGED_TEXTS=10000 SHUFFLED_EVENTS=5000 PERMUTATIONS=all $(PYTHON) -m pytest $(ARGS)
 
 test-stripe: setup ## The contract of the gateways against Stripe's test mode (STRIPE_SECRET_KEY=sk_test_…)
 	@exec env CONTRACT_WORLD=stripe-test-mode $(PYTHON) -m pytest tests/contract -k stripe-test-mode -rs $(ARGS)
@@ -56,6 +56,9 @@ bench: setup ## Measure against stock Rasa; one JSON document
 
 bench-events: setup ## Signed events beside dj-stripe, a quarter of an hour (ARGS="--seconds 0": no steady stream)
 	@exec $(PYTHON) -m benchmarks events $(ARGS)
+
+bench-texts: setup ## Fifty texts a second to the whole stack: how soon each is acknowledged
+	@exec $(PYTHON) -m benchmarks texts $(ARGS)
 
 hearing: ## Misheard amounts on the phone: what the guard saves and costs (ARGS="--calls 1000")
 	@deploy/setup.sh service

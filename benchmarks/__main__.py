@@ -1,4 +1,4 @@
-"""`python -m benchmarks [turns | events]`: measures us and a peer in one run, prints one JSON.
+"""`python -m benchmarks [turns | events | texts]`: measures us and a peer in one run, prints one JSON.
 
 They run one after the other: two cores cannot carry both without one spoiling the other's figures.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import events, peer, stack, turns
+from benchmarks import events, peer, stack, texts, turns
 from remit.folders import ROOT
 
 TARGETS = {
@@ -25,6 +25,7 @@ TARGETS = {
     "events_of_djstripe_process": ("at least", 5.0),
     "events_of_floor": ("at least", 0.4),
     "paced_p99_ms": ("at most", 500),
+    "texts_p99_ms": ("at most", 1000),
 }
 
 
@@ -32,7 +33,8 @@ def say(what: str) -> None:
     sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S}  {what}\n")
 
 
-def measure_turns(turn_count: int, parallel: int) -> dict[str, Any]:
+def measure_turns(arguments: argparse.Namespace) -> dict[str, Any]:
+    turn_count, parallel = arguments.turns, arguments.parallel
     say("Rasa as it comes (the first run installs and trains it: about ten minutes)")
     stock = peer.rasa_stock(turn_count, parallel)
     if stock is None:
@@ -76,6 +78,12 @@ def measure_events(arguments: argparse.Namespace) -> dict[str, Any]:
     return figures | {"ratios": events.ratios(figures)}
 
 
+def measure_texts(arguments: argparse.Namespace) -> dict[str, Any]:
+    say(f"our stack; then {arguments.text_rate} texts a second for {arguments.text_seconds} s")
+    figures = texts.measure(ROOT / "var" / "bench-texts", arguments.text_rate, arguments.text_seconds)
+    return figures | {"ratios": texts.ratios(figures)}
+
+
 def _against_target(name: str, value: float) -> dict[str, Any]:
     how, limit = TARGETS[name]
     return {
@@ -85,9 +93,12 @@ def _against_target(name: str, value: float) -> dict[str, Any]:
     }
 
 
+MEASURES = {"turns": measure_turns, "events": measure_events, "texts": measure_texts}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("turns", "events"), default="turns")
+    parser.add_argument("what", nargs="?", choices=tuple(MEASURES), default="turns")
     of_turns = parser.add_argument_group("turns")
     of_turns.add_argument("--turns", type=int, default=200, help="timed turns of the latency measurement")
     of_turns.add_argument("--parallel", type=int, default=20, help="conversations at once")
@@ -96,10 +107,11 @@ def main() -> None:
     of_events.add_argument("--repeat", type=int, default=3, help="windows; the median counts")
     of_events.add_argument("--rate", type=int, default=100, help="events a second of the steady stream")
     of_events.add_argument("--seconds", type=int, default=600, help="its length; 0: none")
+    of_texts = parser.add_argument_group("texts")
+    of_texts.add_argument("--text-rate", type=int, default=50, help="texts a second")
+    of_texts.add_argument("--text-seconds", type=int, default=60, help="for how long")
     arguments = parser.parse_args()
-    figures = (
-        measure_events(arguments) if arguments.what == "events" else measure_turns(arguments.turns, arguments.parallel)
-    )
+    figures = MEASURES[arguments.what](arguments)
     figures["ratios"] = {name: _against_target(name, value) for name, value in figures["ratios"].items()}
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
     json.dump(

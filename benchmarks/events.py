@@ -6,6 +6,8 @@ peer's script measures floor, dj-stripe and us in one run with one load generato
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import statistics
@@ -38,7 +40,7 @@ def measure(var: Path, events: int, repeat: int, rate: int, seconds: int) -> dic
             _book_payments(ours, events)
             figures |= _side_by_side(ours, events, repeat)
         if seconds:
-            figures["paced"] = paced.run(ours.port, SECRET, rate, seconds)
+            figures["paced"] = paced.run(ours.port, _request, rate, seconds)
     return figures
 
 
@@ -160,3 +162,42 @@ def _waiting(ours: Stack) -> int:
         row = connection.execute("select count(*) from events_received where handled_at is null").fetchone()
     assert row is not None
     return int(row[0])
+
+
+# -------------------------------------------------------------------------------------------- the steady stream
+
+# What a shop's account tells of: payments, their charges, cards, and much that is nobody's business here.
+TYPES = (
+    *(["payment_intent.succeeded"] * 5 + ["charge.succeeded"] * 2),
+    *("payment_method.updated", "customer.updated", "invoice.paid"),
+)
+
+
+def _request(n: int) -> bytes:
+    body, now = json.dumps(_event(n), indent=2).encode(), int(time.time())
+    signature = hmac.new(SECRET.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
+    return (
+        "POST /webhooks/stripe HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json; charset=utf-8\r\n"
+        f"Stripe-Signature: t={now},v1={signature}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def _event(n: int) -> dict[str, Any]:
+    """About two thousand bytes, as Stripe's are."""
+    type_ = TYPES[n % len(TYPES)]
+    kind = type_.partition(".")[0]
+    object_ = {
+        **{
+            "id": f"{kind}_paced{n}",
+            "object": kind,
+            "amount": 1000 + n,
+            "currency": "cad",
+            "customer": f"cus_{n % 500}",
+        },
+        **{"payment_intent": f"payment_intent_paced{n}" if kind == "charge" else None, "created": 1_790_000_000 + n},
+        **{"metadata": {"order": f"o-{n}"}, "status": "succeeded", "description": "Order of somebody else " * 40},
+    }
+    return {
+        **{"id": f"evt_paced{n}", "object": "event", "api_version": "2026-10-28.endive", "created": 1_790_000_000 + n},
+        **{"data": {"object": object_}, "livemode": False, "pending_webhooks": 1, "type": type_},
+    }

@@ -16,7 +16,8 @@ from worker.tasks import CONCURRENCY, context, tasks
 
 log = logging.getLogger("worker")
 STALLED_AFTER_S = 30.0  # no heartbeat for so long: the worker that had the job is dead
-POLL_S = 2.0  # a NOTIFY wakes us at once; this is for the one that got lost
+LOOK_S = 0.5  # a NOTIFY wakes us at once for a new job; nothing tells of a lock that got free
+PULSE_S = 2.0  # between two looks at whether PostgreSQL is still there
 
 
 async def run() -> int:
@@ -28,7 +29,7 @@ async def run() -> int:
         worker = asyncio.create_task(
             app.run_worker_async(
                 concurrency=CONCURRENCY,
-                fetch_job_polling_interval=POLL_S,
+                fetch_job_polling_interval=LOOK_S,
                 delete_jobs="successful",
                 shutdown_graceful_timeout=5,
                 stalled_worker_timeout=STALLED_AFTER_S,
@@ -52,7 +53,7 @@ async def watch(database_url: str) -> None:
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             while True:
                 await connection.execute("select 1")
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(PULSE_S)
     except psycopg.OperationalError as error:
         log.error("lost the database, starting anew: %s", error)
 

@@ -15,12 +15,15 @@ import pytest
 from billing.config import Settings
 from billing.context import Context, make_context
 from billing.verify import verify
+from remit.folders import ROOT
 from tests.support.customers import Account, Customer, like
 from tests.support.sandbox_client import Bank
 from tests.support.stack import TestStack, running_stack
 from tests.support.texter import Texter
+from tests.support.texts_report import LONGEST, Sent, write_report
 
 # As in production but for clocks: nobody wants to wait for the real ones.
+REPORT = ROOT / "var" / "texts-report.html"
 SETTINGS = {
     "SANDBOX_HANG_S": "6",  # longer than a confirm may take
     "RECONCILE_UNKNOWN_AFTER_S": "1",
@@ -58,8 +61,8 @@ def bank(context: Context) -> Iterator[Bank]:
 class Customers:
     """Makes accounts and sends their people to the chat."""
 
-    def __init__(self, stack: TestStack, context: Context, bank: Bank, folder: Path) -> None:
-        self.stack, self.context, self.bank, self.folder = stack, context, bank, folder
+    def __init__(self, stack: TestStack, context: Context, bank: Bank, folder: Path, name: str) -> None:
+        self.stack, self.context, self.bank, self.folder, self.name = stack, context, bank, folder, name
         self._talking: list[Customer | Texter] = []
 
     def account(self, who: str) -> Account:
@@ -80,16 +83,43 @@ class Customers:
         self._talking.append(texter)
         return texter
 
-    def leave(self) -> None:
+    def leave(self) -> list[Sent]:
+        """Everybody goes; the texts that they got."""
+        texts = [
+            Sent(shown["body"], shown["num_segments"], shown["encoding"], self.name)
+            for customer in self._talking
+            if isinstance(customer, Texter)
+            for shown in customer.thread()
+            if shown["direction"] == "out"
+        ]
         for customer in self._talking:
             customer.leave()
+        return texts
+
+
+@pytest.fixture(scope="package")
+def texts() -> Iterator[list[Sent]]:
+    """All that were sent. They must fit the alphabet of texts, and be no longer than a text can be."""
+    texts: list[Sent] = []
+    yield texts
+    if texts:
+        write_report(texts, REPORT)
+    unfit = [text for text in texts if text.encoding != "GSM-7" or text.segments > LONGEST]
+    assert not unfit, unfit
 
 
 @pytest.fixture
-def customers(stack: TestStack, context: Context, bank: Bank, tmp_path: Path) -> Iterator[Customers]:
-    customers = Customers(stack, context, bank, tmp_path)
+def customers(
+    stack: TestStack,
+    context: Context,
+    bank: Bank,
+    texts: list[Sent],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Customers]:
+    customers = Customers(stack, context, bank, tmp_path, request.node.name)
     yield customers
-    customers.leave()
+    texts += customers.leave()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -24,10 +25,11 @@ from remit.edge_client import Answer, EdgeError
 from tests.conversations.conftest import Customers
 from tests.support.customers import Account, Customer, until
 from tests.support.stack import TestStack
+from tests.support.texter import Texter, TextLost
 
 KILLS = int(os.environ.get("KILLS", "9"))
 VICTIMS = ("worker", "edge", "actions")
-AT_ONCE = 3  # customers who pay at the same time
+AT_ONCE = ("chat", "chat", "sms")  # customers who pay at the same time, and where
 PATIENCE_S = 180  # in which a customer gets through to the quote, whatever is being killed
 SETTLED_WITHIN_S = 120
 
@@ -45,8 +47,8 @@ class Story:
 def test_killed_processes_lose_no_payment_and_make_none_twice(customers: Customers, stack: TestStack) -> None:
     stories: list[Story] = []
     over = threading.Event()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        paying = [pool.submit(_pay_bills, customers, stories, over) for _ in range(AT_ONCE)]
+    with ThreadPoolExecutor(len(AT_ONCE)) as pool:
+        paying = [pool.submit(_pay_bills, customers, stories, over, channel) for channel in AT_ONCE]
         try:
             killed = [_kill_one(stack, n) for n in range(KILLS)]
         finally:
@@ -74,22 +76,25 @@ def _kill_one(stack: TestStack, number: int) -> str:
     return victim
 
 
-def _pay_bills(customers: Customers, stories: list[Story], over: threading.Event) -> None:
+def _pay_bills(customers: Customers, stories: list[Story], over: threading.Event, channel: str) -> None:
     """One account after the other: a part of its bill, once, with the patience of a customer on a bad line."""
     while not over.is_set():
         account = customers.account("maya")
         amount = Decimal(random.randint(100, 40_000)) / 100
-        with _talking(customers, account) as customer:
+        with _talking(customers, account, channel) as customer:
             if not _hear_quote(customer, amount):
                 continue
             story = Story(account, amount)
             stories.append(story)
-            answer = _send(customer, "yes", PATIENCE_S)
+            answer = _send(customer, "yes" if channel == "chat" else customer.pay_code(), PATIENCE_S)
             story.heard = answer.text if answer is not None else ""
 
 
 @contextmanager
-def _talking(customers: Customers, account: Account) -> Iterator[Customer]:
+def _talking(customers: Customers, account: Account, channel: str) -> Iterator[Any]:
+    if channel == "sms":
+        yield customers.text(account)
+        return
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -101,7 +106,7 @@ def _talking(customers: Customers, account: Account) -> Iterator[Customer]:
     yield customer
 
 
-def _hear_quote(customer: Customer, amount: Decimal) -> bool:
+def _hear_quote(customer: Customer | Texter, amount: Decimal) -> bool:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         answer = _send(customer, f"pay {amount} with the visa ending 4242", 30)
@@ -110,24 +115,26 @@ def _hear_quote(customer: Customer, amount: Decimal) -> bool:
     return False
 
 
-def _send(customer: Customer, words: str, within_s: float) -> Answer | None:
-    """The same message under the same id until it is answered, as the chat page sends it."""
+def _send(customer: Customer | Texter, words: str, within_s: float) -> Answer | None:
+    """The same message under the same id until it is answered, as the chat page sends it; a text that nobody took is
+    written again."""
     message_id, deadline = str(uuid.uuid4()), time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:
-            return customer.say(words, message_id=message_id)
-        except EdgeError:
+            return customer.say(words) if isinstance(customer, Texter) else customer.say(words, message_id=message_id)
+        except (EdgeError, TextLost):
             time.sleep(0.2)
     return None
 
 
 def _everything_is_decided(customers: Customers, stories: list[Story]) -> None:
-    """Every payment final, every event handled, every letter sent."""
+    """Every payment final, every event handled, every letter and text sent."""
     ids = [story.account.id for story in stories]
     undecided = text(
         "select (select count(*) from payments where account_id = any(:ids)"
         "         and state in ('submitting', 'unknown', 'requires_action', 'processing'))"
         "     + (select count(*) from notices where account_id = any(:ids) and state = 'queued')"
+        "     + (select count(*) from texts_sent where account_id = any(:ids) and state in ('queued', 'sending'))"
         "     + (select count(*) from events_received where handled_at is null and outcome is distinct from 'orphan')"
     )
 
@@ -135,7 +142,7 @@ def _everything_is_decided(customers: Customers, stories: list[Story]) -> None:
         with customers.context.sessions() as session:
             return int(session.execute(undecided, {"ids": ids}).scalar_one())
 
-    until(lambda: left() == 0, SETTLED_WITHIN_S, lambda: f"{left()} payments, letters or events are left")
+    until(lambda: left() == 0, SETTLED_WITHIN_S, lambda: f"{left()} payments, letters, texts or events are left")
 
 
 def _wrong_with(story: Story) -> list[str]:
@@ -148,7 +155,7 @@ def _wrong_with(story: Story) -> list[str]:
         found.append(f"{who}: the bank took {charged}, {booked} is booked")
     if len(charged) > 1 or any(amount != story.amount for amount in charged):
         found.append(f"{who}: {charged} was taken for one yes to {story.amount}")
-    if "was paid" in story.heard and not charged:
+    if "paid with" in story.heard and not charged:
         found.append(f"{who} heard “{story.heard}” and nothing was taken")
     if charged and "othing was charged" in story.heard:
         found.append(f"{who} heard “{story.heard}” and {charged} was taken")

@@ -26,6 +26,10 @@ CHOICE = re.compile(r"^(\d) = (.+)$", re.MULTILINE)
 LINK = re.compile(r"https?://\S+")
 
 
+class TextLost(Exception):
+    """Nobody took the text: its sender would write again."""
+
+
 @dataclass(frozen=True)
 class Bubble:
     """One text as it stands on the phone."""
@@ -68,9 +72,13 @@ class Texter(Hearing):
 
     def agree(self, _words: str = "") -> Answer:
         """The yes to the quote that was texted last: its two digits, whatever the words would be elsewhere."""
+        return self.say(self.pay_code())
+
+    def pay_code(self) -> str:
+        """The two digits of the latest quote."""
         codes = [code for text in self.texts for code in PAY_CODE.findall(text.body)]
         assert codes, f"no quote's two digits before: {self.text}"
-        return self.say(codes[-1])
+        return codes[-1]
 
     @contextmanager
     def saying(self, words: str) -> Iterator[Callable[[], Answer]]:
@@ -79,8 +87,11 @@ class Texter(Hearing):
             yield beside.submit(self.say, words).result
 
     def send(self, body: str, **more: Any) -> tuple[str, list[Bubble]]:
-        """Sends a text and waits until everything that answers it is on the phone."""
-        sid = str(self.post(body, **more)["message_sid"])
+        """Sends a text and waits until everything that answers it is on the phone. Raises TextLost."""
+        told = self.post(body, **more)
+        if told["webhook"] is not None and told["webhook"]["error"]:
+            raise TextLost(str(told["webhook"]))
+        sid = str(told["message_sid"])
         until(lambda: self._settled(sid), ANSWERED_WITHIN_S, lambda: f"“{body}” was not answered")
         said = [self._shown(sent.sid) for sent in self._answers(sid) if sent.sid is not None]
         self.texts += said
