@@ -11,7 +11,7 @@ from twilio.base.exceptions import TwilioRestException
 
 from remit.postgres import EmbeddedPostgres
 from tests.sandbox.databases import empty_database
-from tests.sandbox.running import RunningSandbox, free_port, running_sandbox
+from tests.sandbox.running import RunningSandbox, running_sandbox
 from tests.sandbox.telephone import (
     ACCOUNT,
     LIAM,
@@ -23,6 +23,7 @@ from tests.sandbox.telephone import (
     Telephone,
     until,
 )
+from tests.support.ports import free_port
 
 
 def twiml(*messages: str) -> tuple[int, bytes]:
