@@ -92,7 +92,7 @@ class Texter(Hearing):
         if told["webhook"] is not None and told["webhook"]["error"]:
             raise TextLost(str(told["webhook"]))
         sid = str(told["message_sid"])
-        until(lambda: self._settled(sid), ANSWERED_WITHIN_S, lambda: f"“{body}” was not answered")
+        until(lambda: self.is_settled(sid), ANSWERED_WITHIN_S, lambda: f"“{body}” was not answered")
         said = [self._shown(sent.sid) for sent in self._answers(sid) if sent.sid is not None]
         self.texts += said
         return sid, said
@@ -151,7 +151,7 @@ class Texter(Hearing):
     def _address(self) -> str:
         return f"{self.account.context.settings.sandbox_url}/twilio/phones/{self.number}/texts"
 
-    def _settled(self, sid: str) -> bool:
+    def is_settled(self, sid: str) -> bool:
         with self.account.context.sessions() as session:
             received = session.scalars(select(TextReceived).where(TextReceived.sid == sid)).one_or_none()
             if received is None or received.handled_at is None:
