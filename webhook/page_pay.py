@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from assistant.cards import Cards
 from assistant.delivery.push import push
 from assistant.dialogue.failures import under_way_words
 from assistant.wording import invoice_lines, method_label, say
-from billing.accounts import position
+from billing.accounts import lock_account, position
 from billing.errors import (
     GatewayError,
     GatewayRejected,
@@ -83,6 +84,16 @@ def pay_on_page(shared: Edge, link: PayLink, pressed: PressedPay) -> dict[str, A
     return outcome_with_step(shared, link, payment)
 
 
+def check_owed(session: Session, link: PayLink, shown_minor: int) -> None:
+    """Is what the page shows as owed still so? Else the bill that was paid meanwhile would be paid once more, as credit.
+
+    Raises Refused(quote_outdated) with the new figures. The account stays locked until the quote is made.
+    """
+    lock_account(session, link.account_id)
+    if position(session, link.account_id, link.created_at.date()).outstanding.minor != shown_minor:
+        raise _replaced(session, link, "quote_outdated")
+
+
 def _mandate(shared: Edge, quoted: Quote, link: PayLink, pressed: PressedPay) -> str | None:
     if pressed.kind == CARD:
         return None
@@ -121,9 +132,10 @@ def _paid_already(shared: Edge, link: PayLink, refused: Exception) -> Payment:
 
 
 def _replaced(session: Session, link: PayLink, code: str = "quote_replaced") -> Refused:
-    """With what is owed now, which the page quotes in place of the old figures."""
+    """With what is owed now, which the page shows and quotes in place of the old figures."""
     owed = position(session, link.account_id, link.created_at.date()).outstanding
-    return Refused(code, extra={"proposed": str(owed.decimal) if owed else ""})
+    proposed = str(owed.decimal) if owed else ""
+    return Refused(code, extra={"proposed": proposed, "owed": Cards(link.language).amount(owed)})
 
 
 def under_way_refusal(session: Session, shared: Edge, link: PayLink, payment_id: int) -> Refused:

@@ -9,9 +9,10 @@ from typing import Any
 from flask import Response, make_response, render_template
 from sqlalchemy.orm import Session
 
+from assistant.cards import Cards
 from assistant.dialogue.failures import under_way_words
 from assistant.outcomes import TRY_AGAIN, outcome_message
-from assistant.wording import method_label, say, write
+from assistant.wording import method_label, say
 from billing.accounts import get_account, position, top_user
 from billing.methods import get_method
 from billing.models import PayLink, Payment, Quote
@@ -69,7 +70,7 @@ def _pay_view(session: Session, shared: Edge, link: PayLink) -> dict[str, Any]:
         "blocked": under_way is not None,
         "proposed": str(proposed.decimal) if proposed else "",
         "currency": account.currency,
-        "balance": write(outstanding, link.language, "page"),
+        "owed": Cards(link.language).amount(outstanding),
         "address": account.billing_address,
         "email": linked.billing_email if linked is not None else top_user(session, account.id).email,
         "fields": fields_view(shared.settings, link.language, account.currency),

@@ -25,7 +25,7 @@ from webhook.errors import Refused
 from webhook.guards import anyone, guarded, pay_link
 from webhook.page_fields import mandates
 from webhook.page_outcome import look_again
-from webhook.page_pay import PressedPay, consent_sentence, pay_on_page, save_on_page, under_way_refusal
+from webhook.page_pay import PressedPay, check_owed, consent_sentence, pay_on_page, save_on_page, under_way_refusal
 from webhook.page_views import render_page
 from webhook.pay_form import read_details, read_page_amount
 
@@ -57,7 +57,7 @@ def show(token: str) -> Response:
     max_body=2_048,
     answers={200: schemas.PageQuote},
     refusals=(
-        *("link_unknown", "link_expired", "link_spent", "payment_under_way"),
+        *("link_unknown", "link_expired", "link_spent", "payment_under_way", "quote_outdated"),
         *("amount_unreadable", "amount_not_positive", "amount_too_large"),
     ),
 )
@@ -68,6 +68,7 @@ def quote(token: str) -> Response:
         if link.purpose != "pay":
             raise Refused("link_unknown")
         wanted = read_page_amount(g.body.amount, link.language, get_account(session, link.account_id).currency)
+        check_owed(session, link, g.body.owed_minor)
         try:
             made = quote_payment(
                 session,

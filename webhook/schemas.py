@@ -59,9 +59,10 @@ class Address(_Request):
 
 
 class PageQuoteRequest(_Request):
-    """Another amount on the secure page, as typed."""
+    """An amount on the secure page, as typed, and what the page shows as owed, in minor units: the figure it rests on."""
 
     amount: Short
+    owed_minor: int
 
 
 class PageRequest(_Request):

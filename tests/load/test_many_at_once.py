@@ -164,7 +164,7 @@ class Crowd:
 
     def _quote_and_press_pay(self, number: int) -> int:
         url = f"{self.doors.edges[number % 2]}/pay/{self.links[number]}/quote"
-        answer = self.client.post(url, json={"amount": "100.00"})
+        answer = self.client.post(url, json={"amount": "100.00", "owed_minor": 10000})
         if not answer.is_success:
             return answer.status_code
         return self._press_pay(number, answer.json()["quote"]["id"])

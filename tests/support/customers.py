@@ -275,9 +275,16 @@ class SecurePage:
         found = re.search(r'id="amount"[^>]*\bvalue="([^"]*)"', self.html)
         return found[1] if found else ""
 
+    @property
+    def owed_minor(self) -> int:
+        """What stands above the form as owed."""
+        found = re.search(r'"owed_minor": (\d+)', self.html)
+        assert found is not None, "the page shows nothing as owed"
+        return int(found[1])
+
     def quote(self, amount: str | None = None) -> httpx.Response:
         """Another amount; what the page shows then is the quote that Pay means."""
-        answer = self._post("/quote", {"amount": amount or self.proposed})
+        answer = self._post("/quote", {"amount": amount or self.proposed, "owed_minor": self.owed_minor})
         if answer.is_success:
             self.quote_id = answer.json()["quote"]["id"]
             self.consent = answer.json()["consent"]

@@ -42,8 +42,13 @@ def make_link(sessions: SessionFactory, account: Account, user: PortalUser, cloc
     return make
 
 
-def quoted(client: FlaskClient, token: str, amount: str = "352.10") -> dict[str, Any]:
-    return answer_of(client.post(f"/pay/{token}/quote", json={"amount": amount}))
+def ask(client: FlaskClient, token: str, amount: str = "352.10", owed_minor: int = 35_210) -> Any:
+    """The page's question: a quote for what is typed, on the page that shows `owed_minor`."""
+    return client.post(f"/pay/{token}/quote", json={"amount": amount, "owed_minor": owed_minor})
+
+
+def quoted(client: FlaskClient, token: str, amount: str = "352.10", owed_minor: int = 35_210) -> dict[str, Any]:
+    return answer_of(ask(client, token, amount, owed_minor))
 
 
 def press_pay(client: FlaskClient, link: str, quote: str, /, *, card: str = "tok_visa", **more: Any) -> Any:
@@ -177,7 +182,7 @@ def test_impossible_amount_is_refused_and_the_page_goes_on(
     client: FlaskClient, make_link: MakeLink, amount: str, code: str
 ) -> None:
     token = make_link()
-    assert error_of(client.post(f"/pay/{token}/quote", json={"amount": amount})) == (422, code)
+    assert error_of(ask(client, token, amount)) == (422, code)
     assert quoted(client, token)
 
 
@@ -225,7 +230,8 @@ def test_consent_is_the_sentence_beside_the_button(
 
 def test_card_is_saved_only_when_asked(client: FlaskClient, make_link: MakeLink, sessions: SessionFactory) -> None:
     paid(client, make_link(), "20")
-    paid(client, make_link(), "20", card="tok_keep", save=True)
+    link = make_link()
+    answer_of(press_pay(client, link, quoted(client, link, "20", 33_210)["quote"]["id"], card="tok_keep", save=True))
     with sessions() as session:
         assert [a.save_method for a in session.scalars(select(Attempt).order_by(Attempt.id))] == [False, True]
 
@@ -236,7 +242,7 @@ def test_link_is_spent_at_pay_and_then_says_how_the_payment_stands(client: Flask
     page = client.get(f"/pay/{token}")
     assert page.status_code == 200
     assert outcome["reference"] in page.get_data(as_text=True)
-    assert error_of(client.post(f"/pay/{token}/quote", json={"amount": "10"})) == (410, "link_spent")
+    assert error_of(ask(client, token, "10")) == (410, "link_spent")
 
 
 def test_pay_pressed_twice_charges_once_and_answers_twice(
@@ -272,7 +278,7 @@ def test_two_pages_of_one_account_charge_once(client: FlaskClient, make_link: Ma
     assert late.get_json()["proposed"] == "352.10"
     assert answer_of(press_pay(client, other, second))["state"] == "succeeded"
     assert len(gateway.charges()) == 1
-    again = quoted(client, one, "10")  # the refused page's link is still good
+    again = quoted(client, one, "10", owed_minor=0)  # the refused page's link is still good
     assert again["quote"]["credit"]["minor"] == 1000
 
 
@@ -298,7 +304,7 @@ def test_pending_payment_blocks_other_pages(client: FlaskClient, make_link: Make
     html = client.get(f"/pay/{other}").get_data(as_text=True)
     assert "$352.10" in html
     assert '<form id="form" novalidate hidden>' in html
-    assert error_of(client.post(f"/pay/{other}/quote", json={"amount": "10"})) == (409, "payment_under_way")
+    assert error_of(ask(client, other, "10")) == (409, "payment_under_way")
 
 
 def test_lost_answer_of_the_bank_is_never_a_decline(
@@ -348,6 +354,21 @@ def test_page_open_while_the_chat_pays_with_another_card(
     html = client.get(f"/pay/{token}").get_data(as_text=True)
     assert "Something changed in the meantime" in html
     assert "$0.00" in html
+
+
+def test_a_bill_paid_meanwhile_is_not_paid_again_in_advance(
+    client: FlaskClient, make_link: MakeLink, gateway: FakeGateway
+) -> None:
+    """Two tabs: the second still shows the bill, and its Pay would only make a credit of the whole amount."""
+    one, other = make_link(), make_link()
+    assert paid(client, one)["state"] == "succeeded"
+    late = ask(client, other)
+    assert error_of(late) == (409, "quote_outdated")
+    told = late.get_json()
+    assert (told["proposed"], told["owed"]["minor"], told["owed"]["text"]) == ("", 0, "$0.00")
+    assert len(gateway.charges()) == 1
+    in_advance = quoted(client, other, "20.00", owed_minor=0)  # by somebody who sees that nothing is owed
+    assert in_advance["quote"]["credit"]["minor"] == 2_000
 
 
 def test_quote_of_the_chat_is_taken_over_by_its_page(
@@ -430,7 +451,7 @@ def test_link_dies_with_its_time(client: FlaskClient, make_link: MakeLink, clock
     page = client.get(f"/pay/{token}", headers={"Accept": "text/html"})
     assert page.status_code == 410
     assert "nothing was charged" in page.get_data(as_text=True)
-    assert error_of(client.post(f"/pay/{token}/quote", json={"amount": "10"})) == (410, "link_expired")
+    assert error_of(ask(client, token, "10")) == (410, "link_expired")
 
 
 def test_other_sites_cannot_press_pay(client: FlaskClient, make_link: MakeLink, gateway: FakeGateway) -> None:
@@ -515,7 +536,7 @@ def test_bank_that_is_down_keeps_the_link_good(
 
 def test_link_to_edit_cannot_pay(client: FlaskClient, make_link: MakeLink, method: PaymentMethod) -> None:
     token = make_link(purpose="edit_method", method_id=method.id)
-    assert error_of(client.post(f"/pay/{token}/quote", json={"amount": "10"})) == (404, "link_unknown")
+    assert error_of(ask(client, token, "10")) == (404, "link_unknown")
 
 
 def test_secret_of_the_link_is_nowhere_at_rest(

@@ -280,7 +280,7 @@ def test_link_of_a_step_pays_and_quotes_nothing(
         "email": "a@b.ca",
     }
     assert error_of(client.post(f"/pay/{link}", json=body)) == (404, "link_unknown")
-    assert error_of(client.post(f"/pay/{link}/quote", json={"amount": "10"})) == (404, "link_unknown")
+    assert error_of(client.post(f"/pay/{link}/quote", json={"amount": "10", "owed_minor": 0})) == (404, "link_unknown")
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(Payment)) == 1
 

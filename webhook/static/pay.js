@@ -13,6 +13,7 @@ const ENTERED_AFTER_PAY = { type: "token", token: "bank_debit_on_page", method: 
 const TYPING_PAUSE_MS = 700;
 let quote = null;
 let quoted = "";
+let owedMinor = page.owed_minor; // as it is shown: a quote rests on it
 let mandates = {};
 let asked = 0;
 let fields = null;
@@ -40,7 +41,7 @@ async function requote(wanted = amount.value.trim()) {
   quoted = wanted;
   refresh();
   if (!wanted) return drawQuote(null);
-  const { ok, body } = await post(`${here}/quote`, { amount: wanted });
+  const { ok, body } = await post(`${here}/quote`, { amount: wanted, owed_minor: owedMinor });
   if (mine !== asked) return;
   if (ok) {
     mark("amount", "");
@@ -52,7 +53,17 @@ async function requote(wanted = amount.value.trim()) {
   drawQuote(null);
   const error = body?.error;
   if (error?.code === "payment_under_way" || error?.code?.startsWith("link_")) return stop(error.message);
+  if (error?.code === "quote_outdated") return newFigures(body);
   mark("amount", error?.message ?? texts.offline);
+}
+
+// Something was paid or billed meanwhile: what is owed now, shown and quoted in place of the old figures.
+function newFigures({ error, proposed, owed }) {
+  problem(error.message);
+  owedMinor = owed.minor;
+  byId("owed-amount").textContent = owed.text;
+  amount.value = proposed;
+  return requote();
 }
 
 function drawQuote(answer) {
@@ -174,15 +185,14 @@ function again() {
   refresh();
 }
 
-function refused({ error, proposed }) {
+function refused(body) {
+  const { error } = body;
   again();
   if (error.code === "payment_under_way" || error.code.startsWith("link_")) return stop(error.message);
+  if (body.owed) return newFigures(body);
   problem(error.message);
   markFields(error.fields ?? {});
-  if (error.code.startsWith("quote_")) {
-    if (proposed !== undefined) amount.value = proposed;
-    requote();
-  }
+  if (error.code.startsWith("quote_")) requote();
 }
 
 refresh();

@@ -138,6 +138,24 @@ def test_figures_that_changed_are_shown_before_anything_is_paid(
     expect(page.locator("#said")).to_contain_text("was paid")
 
 
+def test_a_bill_paid_in_another_tab_is_not_paid_twice(
+    page: Page, context: BrowserContext, link: Callable[..., str], sessions: SessionFactory
+) -> None:
+    other = context.new_page()
+    other.goto(link())
+    page.goto(link())
+    fill_card(page)
+    page.get_by_role("button", name="Pay $352.10").click()
+    expect(page.locator("#said")).to_contain_text("was paid")
+    other.fill("#amount", "350")
+    expect(other.locator("#problem")).to_contain_text("changed in the meantime")
+    expect(other.locator("#owed-amount")).to_have_text("$0.00")
+    expect(other.locator("#amount")).to_have_value("")
+    expect(other.locator("#submit")).to_be_disabled()
+    with sessions() as session:
+        assert session.scalars(select(Payment)).one().amount_minor == 35_210
+
+
 def test_page_works_by_keyboard_and_in_french(page: Page, link: Callable[..., str]) -> None:
     page.goto(link("fr"))
     expect(page.locator("#submit")).to_have_text("Payer 352,10\u00a0$")
