@@ -14,17 +14,28 @@ from pydantic.json_schema import models_json_schema
 from webhook import schemas
 from webhook.edge import EXTENSION
 from webhook.errors import STATUS_OF
-from webhook.guards import Guard, account_reader, chat_messages, chat_session, gateway_signature, guard_of, operations
+from webhook.guards import (
+    Guard,
+    account_reader,
+    chat_messages,
+    chat_session,
+    gateway_signature,
+    guard_of,
+    operations,
+    twilio_signature,
+)
 
 _SECURITY: dict[Any, list[dict[str, list[str]]]] = {
     chat_session: [{"chatSession": []}],
     chat_messages: [{"chatSession": []}],
     account_reader: [{"chatSession": []}],
     gateway_signature: [{"gatewaySignature": []}],
+    twilio_signature: [{"twilioSignature": []}],
     operations: [{"metricsToken": []}, {}],
 }
 _SCHEMES = {
     "chatSession": {"type": "http", "scheme": "bearer", "description": "The token of POST /api/chat/sessions."},
+    "twilioSignature": {"type": "apiKey", "in": "header", "name": "X-Twilio-Signature"},
     "metricsToken": {"type": "http", "scheme": "bearer", "description": "METRICS_TOKEN; without it loopback only."},
 }
 _OURS = ("GET", "POST", "PUT", "PATCH", "DELETE")

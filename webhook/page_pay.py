@@ -85,7 +85,7 @@ def pay_on_page(shared: Edge, link: PayLink, pressed: PressedPay) -> dict[str, A
 
 
 def check_owed(session: Session, link: PayLink, shown_minor: int) -> None:
-    """Is what the page shows as owed still so? Else the bill that was paid meanwhile would be paid once more, as credit.
+    """Is what the page shows as owed still so? Else a bill paid meanwhile would be paid once more, as credit.
 
     Raises Refused(quote_outdated) with the new figures. The account stays locked until the quote is made.
     """

@@ -59,7 +59,7 @@ class Address(_Request):
 
 
 class PageQuoteRequest(_Request):
-    """An amount on the secure page, as typed, and what the page shows as owed, in minor units: the figure it rests on."""
+    """An amount on the secure page, as typed, and what the page shows as owed, in minor units: what it rests on."""
 
     amount: Short
     owed_minor: int
