@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from assistant.dialogue.turns import make_dialogue
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
-from webhook import account, chat, demo_proxy, documents, events, health, pay_page, sms
+from webhook import account, chat, demo_proxy, documents, events, health, pay_page, sms, widget
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
 from webhook.guards import register_guards
@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         streams=Streams(context, metrics),
         sandbox=demo_proxy.make_client(settings),
     )
-    for routes in (chat, account, documents, pay_page, health):
+    for routes in (chat, account, documents, pay_page, widget, health):
         app.register_blueprint(routes.blueprint)
     app.register_blueprint(events.routes_of(context.gateway.name))
     if settings.twilio_auth_tokens:

@@ -22,13 +22,31 @@ def page_headers(settings: Settings, nonce: str, *, fields: bool = False) -> dic
     """For every HTML answer. `nonce` is new for each; `fields`: the gateway's fields are on the page."""
     return {
         "Content-Security-Policy": content_policy(settings, nonce, fields=fields),
-        "Permissions-Policy": f"camera=(), geolocation=(), microphone=(), payment={_wallets(settings, fields)}",
+        "Permissions-Policy": _permissions(settings, fields),
     }
+
+
+def widget_headers(settings: Settings) -> dict[str, str]:
+    """For the widget's frame: files of ours and the secure page in a frame of its own, wallets included."""
+    ours = ("script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-src 'self'")
+    policy = (
+        "default-src 'none'",
+        *ours,
+        "img-src data:",
+        "form-action 'none'",
+        "base-uri 'none'",
+        _ancestors(settings),
+    )
+    return {"Content-Security-Policy": "; ".join(policy), "Permissions-Policy": _permissions(settings, True)}
+
+
+def framers(settings: Settings) -> list[str]:
+    """The origins whose pages may show ours in a frame."""
+    return list(dict.fromkeys((origin(settings.public_url), *settings.allowed_origins.split())))
 
 
 def content_policy(settings: Settings, nonce: str, *, fields: bool = False) -> str:
     """Our own script and style, calls to us, the gateway's fields, and nobody around us who was not named."""
-    around = dict.fromkeys(("'self'", origin(settings.public_url), *settings.allowed_origins.split()))
     scripts, calls, frames = _gateway_hosts(settings) if fields else ((), (), ())
     return "; ".join(
         (
@@ -40,9 +58,13 @@ def content_policy(settings: Settings, nonce: str, *, fields: bool = False) -> s
             _sources("frame-src", *(frames or ("'none'",))),
             "form-action 'none'",
             "base-uri 'none'",
-            f"frame-ancestors {' '.join(around)}",
+            _ancestors(settings),
         )
     )
+
+
+def _ancestors(settings: Settings) -> str:
+    return _sources("frame-ancestors", "'self'", *framers(settings))
 
 
 def _gateway_hosts(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -52,6 +74,10 @@ def _gateway_hosts(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]
     script = origin(settings.stripe_js_url)
     double = () if script in STRIPE_SCRIPTS else (script,)  # tests play Stripe's script themselves
     return (*double, *STRIPE_SCRIPTS), (*double, *STRIPE_CALLS), (*double, *STRIPE_FRAMES)
+
+
+def _permissions(settings: Settings, fields: bool) -> str:
+    return f"camera=(), geolocation=(), microphone=(), payment={_wallets(settings, fields)}"
 
 
 def _wallets(settings: Settings, fields: bool) -> str:

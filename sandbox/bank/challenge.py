@@ -50,7 +50,6 @@ def _page(status: str, payment: dict[str, object], method: dict[str, object]) ->
         status=status,
         amount=f"{int(str(payment['amount'])) / 100:.2f} {payment['currency']}",
         method=method,
-        parent=box().settings.parents[0],
         nonce=nonce,
     )
     return framed(html, nonce)

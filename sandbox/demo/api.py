@@ -34,10 +34,9 @@ log = logging.getLogger(__name__)
 @blueprint.get("/")
 def page() -> Response:
     response = send_from_directory(STATIC, "index.html")
-    bank = box().settings.url
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-        f" frame-src 'self' {bank}; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " frame-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
     )
     return response
 

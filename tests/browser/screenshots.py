@@ -27,7 +27,7 @@ def quote_secure_page_and_letter(running: Browser, address: str) -> None:
     maya.answered(before)
     letter = maya.page.locator("#mails button", has_text="maya@northwind.example")
     expect(letter).to_have_count(1, timeout=20_000)
-    expect(maya.page.locator("#page")).to_be_hidden(timeout=10_000)
+    expect(maya.chat.locator("#page")).to_be_hidden(timeout=10_000)
     letter.click()
     expect(maya.page.frame_locator("#letter iframe").locator("body")).to_contain_text("$250.00")
     maya.shot(IMAGES / "letter.png")

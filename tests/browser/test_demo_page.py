@@ -27,9 +27,9 @@ def test_a_bill_is_paid_by_buttons_and_the_receipt_is_read(demo: Open) -> None:
     assert "$452.10" in maya.say("pay my bill")
     maya.press("Pay $452.10")
     maya.press("Visa ending in 4242")
-    assert "INV-1001" in maya.page.locator("#log .box").last.inner_text()
+    assert "INV-1001" in maya.chat.locator("#log .box").last.inner_text()
     assert "Thank you" in maya.press("Pay $452.10 now")
-    expect(maya.page.locator("#log .box.succeeded")).to_contain_text("New balance $0.00")
+    expect(maya.chat.locator("#log .box.succeeded")).to_contain_text("New balance $0.00")
     letter = maya.page.locator("#mails button", has_text="maya@northwind.example")
     expect(letter).to_have_count(1)
     letter.click()
@@ -41,9 +41,9 @@ def test_a_double_click_on_pay_pays_once(demo: Open) -> None:
     maya.say("pay 20")
     maya.press("Visa ending in 4242")
     before = maya.answers()
-    maya.page.locator("#log .reply.first:visible").dblclick()
+    maya.chat.locator("#log .reply.first:visible").dblclick()
     maya.answered(before)
-    assert maya.page.locator("#log .box.succeeded").count() == 1
+    assert maya.chat.locator("#log .box.succeeded").count() == 1
     expect(maya.page.locator("#payments li")).to_have_count(1)
 
 
@@ -57,15 +57,15 @@ def test_a_declined_card_is_followed_by_a_new_one_on_the_secure_page(demo: Open)
     secure = maya.type_card("5555 5555 5555 4444")
     secure.locator("#submit").click()
     assert "Thank you! $250.00" in maya.answered(before)
-    expect(maya.page.locator("#page")).to_be_hidden(timeout=10_000)  # it closes by itself
-    expect(maya.page.locator("#log .open:not(:disabled)")).to_have_count(0)
-    expect(maya.page.locator("#log .reply:visible")).to_have_count(0)
+    expect(maya.chat.locator("#page")).to_be_hidden(timeout=10_000)  # it closes by itself
+    expect(maya.chat.locator("#log .open:not(:disabled)")).to_have_count(0)
+    expect(maya.chat.locator("#log .reply:visible")).to_have_count(0)
 
 
 def test_a_wrong_card_is_named_in_the_banks_fields_and_nothing_is_sent(demo: Open) -> None:
     noah = demo("noah")
     noah.say("pay my bill with a new card")
-    if not noah.page.locator("#log .open").count():
+    if not noah.chat.locator("#log .open").count():
         noah.press("Pay $61.33")
     secure = noah.type_card("4242 4242 4242 4241")
     secure.locator("#submit").click()
@@ -78,14 +78,16 @@ def test_a_wrong_card_is_named_in_the_banks_fields_and_nothing_is_sent(demo: Ope
 def test_the_bank_is_asked_by_3d_secure_and_the_chat_hears_the_answer(demo: Open) -> None:
     noah = demo("noah")
     noah.say("pay my bill with a new card")
-    if not noah.page.locator("#log .open").count():
+    if not noah.chat.locator("#log .open").count():
         noah.press("Pay $61.33")
     before = noah.answers()
     noah.type_card("4000 0000 0000 3220").locator("#submit").click()
     noah.answered(before)
-    noah.page.locator("[data-closes=page]").click()
+    noah.chat.locator("#close-page").click()
     before = noah.answers()
-    noah.secure_page().locator("button.yes").click()
+    with noah.page.expect_popup() as bank:
+        noah.chat.locator("#log a.open").last.click()
+    bank.value.locator("button.yes").click()
     assert "Thank you" in noah.answered(before)
 
 
@@ -101,7 +103,7 @@ def test_chloe_waits_for_her_bank_in_french_on_a_phone(demo: Open) -> None:
     chloe.page.locator(".btn.yes").click()
     assert "Merci" in chloe.answered(before)
     chloe.page.click("[data-shows=chat]")
-    expect(chloe.page.locator("#log .box.succeeded")).to_be_in_viewport()
+    expect(chloe.chat.locator("#log .box.succeeded")).to_be_in_viewport()
     assert chloe.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
@@ -109,7 +111,7 @@ def test_a_reload_goes_on_with_the_conversation(demo: Open) -> None:
     maya = demo("maya")
     maya.say("what do I owe?")
     maya.page.reload()
-    expect(maya.page.locator("#log .u")).to_have_text("You: what do I owe?")
+    expect(maya.chat.locator("#log .u")).to_have_text("You: what do I owe?")
     assert "$452.10" in maya.heard()
     assert maya.press("Pay $452.10")
 

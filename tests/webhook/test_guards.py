@@ -16,7 +16,7 @@ from webhook.errors import STATUS_OF
 from webhook.guards import anyone, guard_of, register_guards
 from webhook.openapi import openapi_document
 
-PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/assets/<name>"}
+PUBLIC = {"/healthz", "/readyz", "/widget.js", "/widget/", "/widget/<name>", "/openapi.json", "/assets/<name>"}
 
 
 def test_every_route_is_guarded_and_only_these_are_public(app: Flask) -> None:

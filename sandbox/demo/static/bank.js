@@ -1,7 +1,7 @@
 // The visitor plays the bank: pending payments are approved or declined; what it did lately stands below.
 
 import { Failed, sandbox } from "./api.js";
-import { clock, methodName } from "./cards.js";
+import { clock, methodName } from "./format.js";
 import { byId, make, toast } from "./dom.js";
 import { locale, word, words } from "./words.js";
 

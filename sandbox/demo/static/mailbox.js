@@ -1,7 +1,7 @@
 // The mailbox: what the service has written to this customer, read in a frame that runs nothing.
 
 import { Failed, sandbox } from "./api.js";
-import { clock } from "./cards.js";
+import { clock } from "./format.js";
 import { byId, make, toast } from "./dom.js";
 import { locale, several, word } from "./words.js";
 

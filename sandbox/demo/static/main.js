@@ -1,37 +1,39 @@
-// The demo page: who is signed in, the conversation, the phone, the bank, the mailbox.
+// The demo page: who is signed in, the assistant, the phone, the bank, the mailbox.
 
 import { Failed, sandbox } from "./api.js";
 import { drawBank } from "./bank.js";
-import { Conversation, broken, onTyped } from "./conversation.js";
 import { byId, make, toast } from "./dom.js";
 import { drawMails, forgetMails } from "./mailbox.js";
 import { drawPhone, looked, onTexted } from "./phone.js";
-import { word, words } from "./words.js";
+import { speak, word, words } from "./words.js";
 
 const POLL_MS = 2000;
-const CLOSE_AFTER_MS = 2500;
 let customers = [];
-let conversation = null;
+let customer = null; // who is signed in
 
 // ---------------------------------------------------------------------------------------------- who is signed in
 
-async function signIn(key, { afresh = false } = {}) {
-  conversation?.end();
-  const customer = customers.find((one) => one.key === key) ?? customers[0];
+async function signIn(key) {
+  customer = customers.find((one) => one.key === key) ?? customers[0];
   byId("customer").value = customer.key;
   history.replaceState(null, "", `#${customer.key}`);
-  conversation = new Conversation(customer, { openPage, onLanguage: () => drawAround(customer), onTurn: refresh });
-  try {
-    await conversation.begin({ afresh });
-  } catch (error) {
-    broken(error);
-    if (!(error instanceof Failed)) throw error;
-  }
+  window.Remit.reset?.();
+  use(customer.language);
   await refresh();
 }
 
-function drawAround(customer) {
-  byId("signed-in").textContent = word("signed_in", customer.name);
+// The assistant is here as on any portal: one tag, and a function that vouches for who is signed in.
+function embed() {
+  window.Remit = { token: async () => (await sandbox.portalToken(customer.key)).token };
+  document.body.append(make("script", { src: "/widget.js", "data-into": "#assistant" }));
+}
+
+function use(language) {
+  speak(language);
+  drawAround();
+}
+
+function drawAround() {
   byId("about").textContent = words().about[customer.key] ?? "";
   const ideas = words().ideas[customer.key] ?? [];
   byId("ideas").replaceChildren(...ideas.map((idea) => make("li", make("button.chip", { type: "button", onclick: () => say(idea) }, idea))));
@@ -41,7 +43,7 @@ function drawAround(customer) {
 
 function say(text) {
   pane("chat");
-  conversation.sayText(text);
+  window.Remit.open?.({ say: text });
 }
 
 async function copy(number) {
@@ -56,14 +58,13 @@ async function copy(number) {
 // ---------------------------------------------------------------------------------------------- bank, mailbox, phone
 
 async function refresh() {
-  if (!conversation) return;
-  const { key } = conversation.customer;
+  const asked = customer;
   try {
-    const { payments, mails, texts } = await sandbox.state(key);
-    if (key !== conversation.customer.key) return;
+    const { payments, mails, texts } = await sandbox.state(asked.key);
+    if (asked !== customer) return;
     drawBank(payments, { refresh });
     drawMails(mails);
-    drawPhone(conversation.customer, texts);
+    drawPhone(customer, texts);
   } catch (error) {
     if (!(error instanceof Failed)) throw error; // the next round tries again
   }
@@ -80,8 +81,7 @@ byId("start-over").addEventListener("click", async ({ currentTarget: button }) =
   try {
     await sandbox.startOver();
     forgetMails();
-    sessionStorage.clear();
-    await signIn(conversation.customer.key, { afresh: true });
+    await signIn(customer.key);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     toast(error.message || word("failed"));
@@ -90,35 +90,17 @@ byId("start-over").addEventListener("click", async ({ currentTarget: button }) =
   button.textContent = word("start_over");
 });
 
-// ------------------------------------------------------------------------------------------------- the secure page
+// ------------------------------------------------------------------------------------------- parts, on a small screen
 
-function openPage(url) {
-  byId("page-body").replaceChildren(make("iframe", { src: url, title: word("secure_page"), allow: "payment" }));
-  byId("page").showModal();
-}
-
-window.addEventListener("message", ({ data, source }) => {
-  const frame = byId("page-body").querySelector("iframe");
-  if (!frame || source !== frame.contentWindow || data?.type !== "done" || data.state === "requires_action") return;
-  if (["remit-pay", "sandbox-bank"].includes(data.source)) setTimeout(() => { if (frame.isConnected) byId("page").close(); }, CLOSE_AFTER_MS);
-});
-
-byId("page").addEventListener("close", () => {
-  byId("page-body").replaceChildren();
-  byId("say").focus();
-});
 for (const button of document.querySelectorAll("[data-closes]")) {
   button.addEventListener("click", () => byId(button.dataset.closes).close());
 }
-
-// ------------------------------------------------------------------------------------------- parts, on a small screen
 
 function pane(name) {
   document.body.dataset.pane = name;
   for (const button of document.querySelectorAll("[data-shows]")) {
     button.setAttribute("aria-pressed", String(button.dataset.shows === name));
   }
-  if (name === "chat") byId("log").scrollTop = byId("log").scrollHeight; // it could not scroll while it was hidden
   if (name === "phone") looked();
 }
 
@@ -126,11 +108,14 @@ for (const button of document.querySelectorAll("[data-shows]")) button.addEventL
 
 // ------------------------------------------------------------------------------------------------------------ begin
 
-onTyped((text) => conversation.sayText(text));
 onTexted(refresh);
-byId("customer").addEventListener("change", ({ target }) => signIn(target.value, { afresh: true }));
+byId("customer").addEventListener("change", ({ target }) => signIn(target.value));
+document.addEventListener("remit:turn", refresh);
+document.addEventListener("remit:settled", refresh);
+document.addEventListener("remit:language", ({ detail }) => use(detail.language));
 
 ({ customers } = await sandbox.customers());
 byId("customer").replaceChildren(...customers.map(({ key, name, account }) => make("option", { value: key }, `${name} · ${account}`)));
-await signIn(location.hash.slice(1) || customers[0].key);
+embed();
+await signIn(location.hash.slice(1));
 poll();

@@ -1,7 +1,7 @@
 // The customer's phone: the thread with the service, and what is typed into it.
 
 import { Failed, sandbox } from "./api.js";
-import { clock } from "./cards.js";
+import { clock } from "./format.js";
 import { byId, make, toast } from "./dom.js";
 import { word } from "./words.js";
 

@@ -36,15 +36,20 @@ function balance({ balance: amount, past_due: late, due, invoices_open: count })
 }
 
 // The message's first buttons choose the methods; the others stay replies.
+let groups = 0;
 function methods({ methods: offered }, { buttons, press }) {
-  const rows = offered.map((method) => {
-    const button = buttons[method.button];
-    const row = make("button.method", { type: "button", "aria-pressed": "false" }, make("i", { "aria-hidden": "true" }),
-      net(method), make("span", methodName(method)), method.expiry && make("em", word("expires", method.expiry)));
-    row.addEventListener("click", () => { row.setAttribute("aria-pressed", "true"); press(button); });
-    return row;
+  const name = `methods-${groups += 1}`;
+  const rows = offered.map((method) => make("label.method", make("input", { type: "radio", name, value: String(method.button) }),
+    net(method), make("span", methodName(method)), method.expiry && make("em", word("expires", method.expiry))));
+  const go = make("button.use", { type: "submit", disabled: true }, word("use_it"));
+  const group = make("fieldset.methods", make("legend", word("pay_with")), rows, go);
+  group.addEventListener("change", () => { go.disabled = false; });
+  const form = make("form.choice", group);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    press(buttons[Number(new FormData(form).get(name))]);
   });
-  return make("fieldset.methods", make("legend", word("pay_with")), rows);
+  return form;
 }
 
 // `whole` is the word for an invoice that nothing is left of: only a payment that succeeded has paid it.
@@ -88,8 +93,9 @@ function link({ url, purpose, expires_at: until }, { openPage }) {
   }
   const atBank = new URL(url, location.href).origin !== location.origin;
   const name = word(atBank ? "bank_page" : purpose === "edit_method" ? "edit_page" : "open_page");
-  const button = make("button.open", { type: "button", onclick: () => openPage(url) }, name);
-  return make("div.box", make("p.cap", until ? word("link_until", clock(until)) : ""), button);
+  const open = atBank ? make("a.open", { href: url, target: "_blank", rel: "noopener" }, name) // a bank wants to be a page of its own
+    : make("button.open", { type: "button", onclick: () => openPage(url) }, name);
+  return make("div.box", make("p.cap", until ? word("link_until", clock(until)) : ""), open);
 }
 
 function history({ lines }) {

@@ -1,59 +1,62 @@
 // The conversation: one turn at a time, what arrives outside a turn shown after it, nothing shown twice.
 
-import { Failed, chat, listen, sandbox } from "./api.js";
+import { Failed, chat, listen } from "./api.js";
 import { drawCard } from "./cards.js";
-import { byId, make, toast } from "./dom.js";
-import { speak, word, words } from "./words.js";
+import { byId, make } from "./dom.js";
+import { askForToken, tellHost } from "./host.js";
+import { speak, word } from "./words.js";
 
 const log = byId("log");
-const quick = byId("quick");
 const field = byId("say");
-const KEPT = "remit-demo"; // this tab's session, so that a reload goes on with it
+const WARN_MS = 120000; // before a conversation ends for want of a word
 
 export class Conversation {
-  constructor(customer, { openPage, onLanguage, onTurn }) {
-    this.customer = customer;
+  constructor({ openPage, onLanguage, onNews }) {
     this.openPage = openPage;
     this.onLanguage = onLanguage;
-    this.onTurn = onTurn;
+    this.onNews = onNews; // something came outside a turn
     this.busy = false;
     this.late = []; // events that came during a turn
     this.seen = new Set();
     this.stop = new AbortController();
   }
 
-  async begin({ afresh }) {
+  async begin({ afresh = false } = {}) {
     log.replaceChildren();
-    quick.replaceChildren();
     online("connecting");
-    speak(this.customer.language);
-    this.onLanguage();
-    if (!(afresh ? null : await this.resume())) await this.open();
+    const { token, kept } = await askForToken();
+    if (!token) throw new Failed(401, "no_sign_in", word("no_sign_in"));
+    this.user = userOf(token);
+    if (afresh || kept?.user !== this.user || !(await this.resume(kept))) await this.open(token);
     listen(this.token, this.lastId, {
       onEvent: (id, kind, payload) => this.arrived(id, kind, payload), onState: (state) => this.connection(state), signal: this.stop.signal,
     });
   }
 
-  end() { this.stop.abort(); }
+  end() {
+    this.stop.abort();
+    clearTimeout(this.warning);
+  }
 
-  async open() {
-    const { token: portal } = await sandbox.portalToken(this.customer.key);
-    const opened = await chat.open(portal);
+  async open(portalToken) {
+    const opened = await chat.open(portalToken);
     this.token = opened.token;
     this.lastId = 0;
-    this.keep();
+    this.life = new Date(opened.expires_at) - Date.now();
     this.language(opened.language);
+    this.alive();
+    this.keep();
     this.show(opened.messages);
   }
 
-  async resume() {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-    if (kept?.customer !== this.customer.key) return false;
+  async resume(kept) {
     try {
       const { entries, last_event_id: lastId } = await chat.history(kept.token);
       this.token = kept.token;
       this.lastId = lastId;
+      this.life = kept.life;
       this.language(kept.language);
+      this.alive();
       for (const entry of entries) {
         if (entry.kind === "turn") this.said(entry.said);
         this.show(entry.kind === "turn" ? entry.messages : [entry.payload]);
@@ -65,17 +68,23 @@ export class Conversation {
     }
   }
 
-  keep() {
-    const { token } = this;
-    sessionStorage.setItem(KEPT, JSON.stringify({ customer: this.customer.key, token, language: this.spoken }));
-  }
+  // The page around keeps it for this tab, so that a reload goes on with the conversation.
+  keep() { tellHost("keep", { kept: { token: this.token, user: this.user, language: this.spoken, life: this.life } }); }
 
   language(spoken) {
     if (spoken === this.spoken) return;
     this.spoken = spoken;
-    this.keep();
+    if (this.token) this.keep();
     speak(spoken);
+    tellHost("language", { language: spoken });
     this.onLanguage();
+  }
+
+  // Every turn lets it live on; who says nothing is warned while there is time to.
+  alive() {
+    clearTimeout(this.warning);
+    byId("ends-soon").hidden = true;
+    if (this.life > WARN_MS) this.warning = setTimeout(() => { byId("ends-soon").hidden = false; }, this.life - WARN_MS);
   }
 
   // ------------------------------------------------------------------------------------------------- a turn
@@ -88,7 +97,9 @@ export class Conversation {
     if (this.busy) return;
     this.busy = true;
     byId("send").disabled = true;
+    const pressed = log.contains(document.activeElement);
     const retired = retire();
+    if (pressed) log.focus({ preventScroll: true }); // what was pressed is gone: Tab goes on to what is asked next
     const bubble = this.said(shown);
     const typing = make("div.b.typing", make("span.sr", word("writing")), make("i"), make("i"), make("i"));
     put(typing);
@@ -97,7 +108,9 @@ export class Conversation {
       const answer = await chat.send(this.token, turn);
       typing.remove();
       this.language(answer.language);
+      this.alive();
       this.show(answer.messages);
+      this.settled(answer.messages);
     } catch (error) {
       typing.remove();
       if (!(error instanceof Failed)) throw error;
@@ -106,7 +119,7 @@ export class Conversation {
       this.busy = false;
       byId("send").disabled = false;
       for (const [id, kind, payload] of this.late.splice(0)) this.arrived(id, kind, payload);
-      this.onTurn();
+      tellHost("turn");
     }
   }
 
@@ -119,6 +132,11 @@ export class Conversation {
     return undefined;
   }
 
+  // A page around that shows a balance can look at it again.
+  settled(messages) {
+    for (const { card } of messages) if (card?.type === "payment") tellHost("settled", { payment: { reference: card.reference, state: card.state } });
+  }
+
   // ------------------------------------------------------------------------------------------ outside a turn
 
   arrived(id, kind, payload) {
@@ -127,10 +145,12 @@ export class Conversation {
     this.seen.add(id);
     if (kind === "message") {
       retire();
-      for (const button of log.querySelectorAll(".open")) button.disabled = true; // the page it led to is done with
+      for (const button of log.querySelectorAll("button.open")) button.disabled = true; // the page it led to is done with
       this.show([payload]);
+      this.settled([payload]);
+      this.onNews();
     }
-    this.onTurn();
+    tellHost("turn");
   }
 
   connection(state) {
@@ -138,7 +158,8 @@ export class Conversation {
     if (state !== "ended" || this.stop.signal.aborted) return;
     this.end();
     retire();
-    sessionStorage.removeItem(KEPT);
+    byId("ends-soon").hidden = true;
+    tellHost("keep", { kept: null });
     const again = make("button.reply.first", { type: "button", onclick: () => this.restart() }, word("again"));
     put(make("p.note", word("ended")));
     put(make("div.replies", again));
@@ -146,9 +167,9 @@ export class Conversation {
 
   async restart() {
     this.stop = new AbortController();
-    this.spoken = undefined;
     this.seen.clear();
     await this.begin({ afresh: true });
+    field.focus();
   }
 
   // ------------------------------------------------------------------------------------------------- showing
@@ -157,7 +178,6 @@ export class Conversation {
 
   show(messages) {
     for (const message of messages ?? []) this.showOne(message);
-    ideas(this);
   }
 
   showOne({ text, buttons = [], card }) {
@@ -172,16 +192,23 @@ export class Conversation {
   }
 }
 
+// Who the portal says it is: only to tell whether a kept conversation is theirs. The service checks the signature.
+function userOf(token) {
+  try {
+    const { sub, account } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return `${account} ${sub}`;
+  } catch {
+    return "";
+  }
+}
+
 // A button dies after one click, and with the next turn. Returns what brings those back, if the turn is refused.
 function retire() {
   const replies = [...log.querySelectorAll(".replies:not([hidden])")];
-  const methods = [...log.querySelectorAll(".method:not(:disabled)")];
+  const methods = [...log.querySelectorAll("fieldset.methods:not(:disabled)")];
   for (const node of replies) node.hidden = true;
   for (const node of methods) node.disabled = true;
-  return [...replies.map((node) => () => { node.hidden = false; }), ...methods.map((node) => () => {
-    node.disabled = false;
-    node.setAttribute("aria-pressed", "false");
-  })];
+  return [...replies.map((node) => () => { node.hidden = false; }), ...methods.map((node) => () => { node.disabled = false; })];
 }
 
 function put(node) {
@@ -191,27 +218,4 @@ function put(node) {
   return node;
 }
 
-function online(state) { byId("online").textContent = state === "ended" ? "" : word(state); }
-
-// What can be said, while nothing has been.
-function ideas(conversation) {
-  const begun = log.querySelector(".u") !== null;
-  const some = begun ? [] : (words().ideas[conversation.customer.key] ?? []).slice(0, 4);
-  quick.replaceChildren(...some.map((idea) => make("button.chip", { type: "button", onclick: () => conversation.sayText(idea) }, idea)));
-}
-
-byId("say-form").addEventListener("submit", (event) => event.preventDefault());
-
-export function onTyped(send) {
-  byId("say-form").addEventListener("submit", () => {
-    const text = field.value.trim();
-    if (!text || byId("send").disabled) return;
-    field.value = "";
-    send(text);
-  });
-}
-
-export function broken(error) {
-  online("offline");
-  toast(error instanceof Failed && error.message ? error.message : word("no_edge"));
-}
+export function online(state) { byId("online").textContent = state === "ended" ? "" : word(state); }
