@@ -22,22 +22,16 @@ def page_headers(settings: Settings, nonce: str, *, fields: bool = False) -> dic
     """For every HTML answer. `nonce` is new for each; `fields`: the gateway's fields are on the page."""
     return {
         "Content-Security-Policy": content_policy(settings, nonce, fields=fields),
-        "Permissions-Policy": _permissions(settings, fields),
+        "Permissions-Policy": _permissions(settings, fields=fields),
     }
 
 
 def widget_headers(settings: Settings) -> dict[str, str]:
     """For the widget's frame: files of ours and the secure page in a frame of its own, wallets included."""
-    ours = ("script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-src 'self'")
-    policy = (
-        "default-src 'none'",
-        *ours,
-        "img-src data:",
-        "form-action 'none'",
-        "base-uri 'none'",
-        _ancestors(settings),
-    )
-    return {"Content-Security-Policy": "; ".join(policy), "Permissions-Policy": _permissions(settings, True)}
+    ours = [f"{kind}-src 'self'" for kind in ("script", "style", "connect", "frame")]
+    nothing = ("form-action 'none'", "base-uri 'none'")
+    policy = "; ".join(("default-src 'none'", *ours, "img-src data:", *nothing, _ancestors(settings)))
+    return {"Content-Security-Policy": policy, "Permissions-Policy": _permissions(settings, fields=True)}
 
 
 def framers(settings: Settings) -> list[str]:
@@ -76,7 +70,7 @@ def _gateway_hosts(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]
     return (*double, *STRIPE_SCRIPTS), (*double, *STRIPE_CALLS), (*double, *STRIPE_FRAMES)
 
 
-def _permissions(settings: Settings, fields: bool) -> str:
+def _permissions(settings: Settings, *, fields: bool) -> str:
     return f"camera=(), geolocation=(), microphone=(), payment={_wallets(settings, fields)}"
 
 

@@ -80,11 +80,12 @@ def _answer(name: str) -> Response:
     file = _file(name)
     if file is None:
         raise Refused("not_found")
-    zipped = "gzip" in request.accept_encodings
+    zipped = request.accept_encodings.quality("gzip") > 0
     response = Response(file.zipped if zipped else file.content, content_type=file.type)
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = KEPT
     response.set_etag(f"{file.etag}{'-gzip' if zipped else ''}")
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -55,7 +55,7 @@ def demo(stack: TestStack, chromium: Browser) -> Iterator[Callable[..., DemoPage
 
 @pytest.fixture
 def portal_page(stack: TestStack, chromium: Browser) -> Iterator[Callable[..., PortalPage]]:
-    """Opens the billing portal as a customer, on fresh demo data; the browser must have had nothing to complain about."""
+    """Opens the billing portal as a customer, on fresh demo data; the browser must not have complained of anything."""
     httpx.post(f"{stack.address}/demo/api/start-over", json={}, timeout=60, trust_env=False).raise_for_status()
     opened: list[PortalPage] = []
 

@@ -1,4 +1,4 @@
-"""A real browser on the pages that have the assistant on them. Debian's chromium, or whatever CHROMIUM names; nothing is downloaded."""
+"""A real browser on the pages with the assistant. Debian's chromium, or what CHROMIUM names; nothing is downloaded."""
 
 from __future__ import annotations
 

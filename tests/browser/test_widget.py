@@ -19,11 +19,15 @@ from tests.support.stack import TestStack
 Enter = Callable[..., PortalPage]
 pytestmark = pytest.mark.timeout(240)  # the first of them starts the stack
 AXE = Axe()
+SENTENCES = {
+    "en": ("what do I owe?", "what have I paid?", "pay my bill"),
+    "fr": ("combien je dois?", "qu’est-ce que j’ai payé?", "payer ma facture"),
+}
 
 
 def check_accessible(visitor: Visitor, state: str) -> None:
     """axe on the frame's own document, without a violation."""
-    found = AXE.run(visitor.frame)  # type: ignore[arg-type]  # a frame evaluates as a page does
+    found = AXE.run(visitor.frame)  # a frame evaluates as a page does
     assert found.violations_count == 0, f"{state}: {found.generate_report()}"
     narrow = visitor.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert narrow, f"{state}: wider than its frame"
@@ -229,11 +233,7 @@ def test_every_card_is_accessible_and_fits(portal_page: Enter, lang: str, scheme
         maya.chat.locator("#other-language").click()
         expect(maya.chat.locator("#other-language")).to_have_text("English")
         assert maya.frame.evaluate("document.documentElement.lang") == "fr"
-    en, fr = (
-        ("what do I owe?", "what have I paid?", "pay my bill"),
-        ("combien je dois?", "qu’est-ce que j’ai payé?", "payer ma facture"),
-    )
-    for sentence in fr if lang == "fr" else en:
+    for sentence in SENTENCES[lang]:
         maya.say(sentence)
         check_accessible(maya, sentence)
     maya.press("452")
@@ -269,8 +269,11 @@ def test_each_message_is_in_one_live_region_once(portal_page: Enter) -> None:
 # ---------------------------------------------------------------------------------------------- somebody else's page
 
 
-HOST = """<!doctype html><html lang="en"><title>A host</title><style>* {{ color: red !important; font-size: 40px !important }}</style>
-<script>window.Remit = {{ token: async () => "{token}" }}</script><script src="{address}/widget.js" async></script><h1>Host</h1>"""
+HOST = """<!doctype html><html lang="en"><title>A host</title>
+<style>* {{ color: red !important; font-size: 40px !important }}</style>
+<script>window.Remit = {{ token: async () => "{token}" }}</script>
+<script src="{address}/widget.js" async></script>
+<h1>Host</h1>"""
 
 
 @contextlib.contextmanager

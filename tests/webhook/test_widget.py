@@ -51,7 +51,9 @@ def test_the_policy_lets_the_page_run_as_it_is(client: FlaskClient) -> None:
     assert " style=" not in page and "<style" not in page
 
 
-@pytest.mark.parametrize(("asked", "spoken"), [("fr", "fr"), ("en", "en"), ("xx", "en"), ('"><script>', "en"), (None, "en")])
+@pytest.mark.parametrize(
+    ("asked", "spoken"), [("fr", "fr"), ("en", "en"), ("xx", "en"), ('"><script>', "en"), (None, "en")]
+)
 def test_the_page_begins_in_the_language_of_the_tag(client: FlaskClient, asked: str | None, spoken: str) -> None:
     page = client.get("/widget/", query_string={"lang": asked} if asked else None).get_data(as_text=True)
     assert f'<html lang="{spoken}">' in page
@@ -74,9 +76,7 @@ def test_nothing_else_is_served(client: FlaskClient, name: str) -> None:
 
 def test_its_words_are_in_both_languages() -> None:
     source = (FILES / "words.js").read_text("utf-8")
-    english, french = (
-        set(re.findall(r"(?<![\w’\"])([a-z_0-9]+): \"", half)) for half in source.split("const fr = {")
-    )
+    english, french = (set(re.findall(r"(?<![\w’\"])([a-z_0-9]+): \"", half)) for half in source.split("const fr = {"))
     assert english == french
     page = (FILES.parent.parent / "templates" / "widget.html").read_text("utf-8")
     assert set(re.findall(r'data-(?:word|label|placeholder)="(\w+)"', page)) <= english
