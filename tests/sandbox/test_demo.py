@@ -169,7 +169,7 @@ def test_a_page_elsewhere_can_post_nothing(sandbox: RunningSandbox) -> None:
 
 def test_the_page_loads_only_what_is_its_own(sandbox: RunningSandbox) -> None:
     page = sandbox.client.get("/demo/")
-    assert f"frame-src 'self' {sandbox.url}" in page.headers["Content-Security-Policy"]
+    assert "frame-src 'self';" in page.headers["Content-Security-Policy"]
     addresses = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     assert addresses
     for address in addresses:
