@@ -48,6 +48,12 @@ byId("go-on").addEventListener("click", () => {
   conversation.sayText(word("go_on_words"));
   field.focus();
 });
+// Hidden, it could not scroll: shown again, it stands at what was said last.
+let height = 0;
+new ResizeObserver(([{ contentRect }]) => {
+  if (!height && contentRect.height) byId("log").scrollTop = byId("log").scrollHeight;
+  height = contentRect.height;
+}).observe(byId("log"));
 byId("leave").addEventListener("click", () => tellHost("close"));
 document.addEventListener("keydown", ({ key }) => { if (key === "Escape" && !byId("page").open) tellHost("close"); });
 
@@ -86,7 +92,6 @@ listenToHost({
     if (!visible) return;
     unread = 0;
     tellHost("unread", { count: 0 });
-    byId("log").scrollTop = byId("log").scrollHeight; // it could not scroll while it was hidden
     if (!field.disabled) field.focus();
   },
 });
