@@ -127,6 +127,7 @@ def test_a_declined_card_is_followed_by_another(portal_page: Enter) -> None:
     maya.press("Visa ending in 0002")
     assert "declined" in maya.press("Pay $250.00 now")
     check_accessible(maya, "declined")
+    maya.press("Another card")
     maya.press("Visa ending in 4242")
     assert "Thank you" in maya.press("Pay $250.00 now")
     expect(maya.page.locator("#balance")).to_have_text("$202.10", timeout=PATIENCE_MS)
