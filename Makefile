@@ -14,7 +14,7 @@ endif
 CHANNEL ?= chat
 export PORT AS SAY JSON CHANNEL
 
-.PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events bench-texts hearing lint format
+.PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events bench-texts bench-widget hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
@@ -59,6 +59,10 @@ bench-events: setup ## Signed events beside dj-stripe, a quarter of an hour (ARG
 
 bench-texts: setup ## Fifty texts a second to the whole stack: how soon each is acknowledged
 	@exec $(PYTHON) -m benchmarks texts $(ARGS)
+
+bench-widget: ## The chat widget: its weight, how soon one can type, 500 quiet conversations
+	@deploy/setup.sh browser
+	@exec $(PYTHON) -m benchmarks widget $(ARGS)
 
 hearing: ## Misheard amounts on the phone: what the guard saves and costs (ARGS="--calls 1000")
 	@deploy/setup.sh service

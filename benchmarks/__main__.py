@@ -1,4 +1,4 @@
-"""`python -m benchmarks [turns | events | texts]`: measures us and a peer in one run, prints one JSON.
+"""`python -m benchmarks [turns | events | texts | widget]`: measures us and a peer in one run, prints one JSON.
 
 They run one after the other: two cores cannot carry both without one spoiling the other's figures.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import events, peer, stack, texts, turns
+from benchmarks import events, peer, stack, texts, turns, widget
 from remit.folders import ROOT
 
 TARGETS = {
@@ -26,6 +26,9 @@ TARGETS = {
     "events_of_floor": ("at least", 0.4),
     "paced_p99_ms": ("at most", 500),
     "texts_p99_ms": ("at most", 1000),
+    "widget_kb": ("at most", 25),
+    "typing_after_ms": ("at most", 1000),
+    "push_p95_ms": ("at most", 20),
 }
 
 
@@ -84,6 +87,12 @@ def measure_texts(arguments: argparse.Namespace) -> dict[str, Any]:
     return figures | {"ratios": texts.ratios(figures)}
 
 
+def measure_widget(arguments: argparse.Namespace) -> dict[str, Any]:
+    say(f"our stack; first visits to the portal; then {arguments.streams} quiet conversations")
+    figures = widget.measure(ROOT / "var" / "bench-widget", arguments.streams, arguments.pushes)
+    return figures | {"ratios": widget.ratios(figures)}
+
+
 def _against_target(name: str, value: float) -> dict[str, Any]:
     how, limit = TARGETS[name]
     return {
@@ -93,7 +102,7 @@ def _against_target(name: str, value: float) -> dict[str, Any]:
     }
 
 
-MEASURES = {"turns": measure_turns, "events": measure_events, "texts": measure_texts}
+MEASURES = {"turns": measure_turns, "events": measure_events, "texts": measure_texts, "widget": measure_widget}
 
 
 def main() -> None:
@@ -110,6 +119,9 @@ def main() -> None:
     of_texts = parser.add_argument_group("texts")
     of_texts.add_argument("--text-rate", type=int, default=50, help="texts a second")
     of_texts.add_argument("--text-seconds", type=int, default=60, help="for how long")
+    of_widget = parser.add_argument_group("widget")
+    of_widget.add_argument("--streams", type=int, default=500, help="event streams open at once")
+    of_widget.add_argument("--pushes", type=int, default=1000, help="events pushed to them")
     arguments = parser.parse_args()
     figures = MEASURES[arguments.what](arguments)
     figures["ratios"] = {name: _against_target(name, value) for name, value in figures["ratios"].items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser.driver import PHONE, DemoPage, browser
+from tests.browser.driver import PHONE, DemoPage, PortalPage, browser
 from tests.support.stack import running_stack
 
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
@@ -60,11 +60,13 @@ def phone_and_dark(running: Browser, address: str) -> None:
 
 
 def billing_portal(running: Browser, address: str) -> None:
-    page = running.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light", reduced_motion="reduce")
-    page.goto(f"{address}/portal/?customer=maya&lang=en")
-    expect(page.locator("#figures[aria-busy]")).to_have_count(0)
-    page.screenshot(path=IMAGES / "portal.png")
-    page.close()
+    maya = PortalPage(running, address)
+    maya.enter("maya")
+    maya.shot(IMAGES / "portal.png")
+    maya.open()
+    maya.say("pay 250 with the visa ending 4242")
+    maya.shot(IMAGES / "widget.png")
+    maya.close()
 
 
 def main() -> None:

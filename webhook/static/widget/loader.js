@@ -73,7 +73,14 @@
     }
   }
 
-  const begin = () => { if (!frame.src) frame.src = `${home}/widget/?lang=${french ? "fr" : "en"}`; };
+  const vouch = async () => own.token();
+  let vouched = null; // asked for while the frame loads
+  const begin = () => {
+    if (frame.src) return;
+    vouched = vouch();
+    vouched.catch(() => {}); // told when the frame asks for it
+    frame.src = `${home}/widget/?lang=${french ? "fr" : "en"}`;
+  };
   const say = (what, more = {}) => frame?.contentWindow?.postMessage({ remit: what, ...more }, home);
 
   // The page's custom properties, by value: a frame inherits none.
@@ -106,6 +113,7 @@
   // Somebody else is signed in now: the conversation of the one before is gone from this page.
   own.reset = () => {
     storage.clear();
+    vouched = null;
     ready = false;
     wishes.length = 0;
     if (frame?.src) frame.src = `${frame.src}`; // loads it anew
@@ -113,8 +121,10 @@
 
   const heard = {
     async token() {
+      const asked = vouched ?? vouch();
+      vouched = null; // good for one conversation
       try {
-        say("token", { token: await own.token(), kept: storage.get() });
+        say("token", { token: await asked, kept: storage.get() });
       } catch {
         say("token", { token: null, kept: null });
       }
