@@ -28,9 +28,9 @@ def test_the_page_speaks_the_language_of_who_is_signed_in_unless_asked_for_anoth
     assert '<html lang="en" data-customer="maya">' in page("?customer=nobody&lang=xx")
 
 
-def test_the_assistant_is_one_script_tag_with_key_and_language(sandbox: RunningSandbox) -> None:
+def test_the_assistant_is_one_script_tag_with_the_language(sandbox: RunningSandbox) -> None:
     page = sandbox.client.get("/portal/?customer=chloe").text
-    assert '<script src="/widget.js" data-key="northwind" data-lang="fr" async></script>' in page
+    assert '<script src="/widget.js" data-lang="fr" async></script>' in page
     assert "window.Remit.token = async" in sandbox.client.get("/portal/static/host.js").text
 
 
