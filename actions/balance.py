@@ -80,7 +80,9 @@ class ActionDueDate(Task):
             texts.append(turn.word("due_passed", past_due=position.past_due, since=late[0].due_on))
         if coming:
             following = coming[0]
-            texts.append(turn.word("due_next", number=following.number, amount=following.open, due=following.due_on))
+            texts.append(
+                turn.word("due_next", number=turn.number(following.number), amount=following.open, due=following.due_on)
+            )
         pending = payment_under_way(turn.session, turn.account_id)
         texts += tell_pending(turn, pending)
         turn.say(*texts, buttons=offers_outside(turn, position, pending), card=turn.cards.balance(position))
@@ -132,7 +134,7 @@ class ActionExplainBalance(Task):
             return turn.word("explain_nothing_open", balance=position.balance)
         if len(invoices) == 1:
             return turn.word("explain_one", balance=position.balance, line=_line(turn, invoices[0]))
-        if len(invoices) > LISTED:
+        if len(invoices) > turn.most(LISTED):
             names = name_invoices([i.number for i in invoices], *turn.place)
             return turn.word("explain_many", balance=position.balance, invoices=names)
         lines = [_line(turn, invoice) for invoice in invoices]
@@ -140,4 +142,4 @@ class ActionExplainBalance(Task):
 
 
 def _line(turn: Turn, invoice: OpenInvoice) -> str:
-    return turn.word("explain_invoice", number=invoice.number, amount=invoice.open, due=invoice.due_on)
+    return turn.word("explain_invoice", number=turn.number(invoice.number), amount=invoice.open, due=invoice.due_on)

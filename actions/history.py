@@ -26,7 +26,7 @@ class ActionHistory(Task):
             for kind in ("invoice", "payment")
         }
         summary = turn.word("history_summary", **counts)
-        listed = "\n".join([summary, *(_line(turn, line) for line in lines[:IN_WORDS])])
+        listed = "\n".join([summary, *(_line(turn, line) for line in lines[: turn.most(IN_WORDS)])])
         turn.say(listed, card=turn.cards.history(lines[:IN_CARD]))
         return []
 

@@ -69,7 +69,7 @@ def _tell_one(turn: Turn, number: str, found: Sequence[Invoice]) -> None:
     if found:
         _tell(turn, [_detail(turn, found[0])])
     else:
-        _tell(turn, [turn.word("invoice_not_yours", number=number)])
+        _tell(turn, [turn.word("invoice_not_yours", number=turn.number(number))])
 
 
 def _tell_month(turn: Turn, found: Sequence[Invoice]) -> None:
@@ -84,10 +84,11 @@ def _tell_open(turn: Turn, invoices: Sequence[Invoice]) -> None:
     if not invoices:
         _tell(turn, [turn.word("explain_nothing_open", balance=position.balance)])
         return
-    lines = [turn.word("explain_invoice", number=i.number, amount=i.open, due=i.due_on) for i in invoices[:LISTED]]
+    told = invoices[: turn.most(LISTED)]
+    lines = [turn.word("explain_invoice", number=turn.number(i.number), amount=i.open, due=i.due_on) for i in told]
     key = "invoices_open_one" if len(invoices) == 1 else "invoices_open"
     texts = [turn.word(key, count=len(invoices), lines=lines, line=lines[0])]
-    if rest := invoices[LISTED:]:
+    if rest := invoices[len(told) :]:
         left = sum((i.open for i in rest), Money(0, rest[0].currency))
         texts.append(turn.word("invoices_open_more", count=len(rest), amount=left))
     listed = [HistoryLine(i.issued_on, "invoice", i.number, i.open, "open") for i in invoices[:IN_CARD]]
@@ -97,10 +98,15 @@ def _tell_open(turn: Turn, invoices: Sequence[Invoice]) -> None:
 def _detail(turn: Turn, invoice: Invoice) -> str:
     total = Money(invoice.total_minor, invoice.currency)
     if not invoice.open_minor:
-        return turn.word("invoice_paid", number=invoice.number, amount=total, issued=invoice.issued_on)
+        return turn.word("invoice_paid", number=turn.number(invoice.number), amount=total, issued=invoice.issued_on)
     key = "invoice_open" if invoice.open_minor == invoice.total_minor else "invoice_part_open"
     return turn.word(
-        key, number=invoice.number, amount=total, issued=invoice.issued_on, due=invoice.due_on, left=invoice.open
+        key,
+        number=turn.number(invoice.number),
+        amount=total,
+        issued=invoice.issued_on,
+        due=invoice.due_on,
+        left=invoice.open,
     )
 
 

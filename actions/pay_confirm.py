@@ -51,10 +51,13 @@ class ActionPay(Task):
 
 
 def _is_the_yes(turn: Turn, quote: Quote) -> bool:
-    """By text the quote's own two digits and nothing else: a "yes" or a "1" may answer a text of yesterday."""
+    """By text the quote's own two digits and nothing else: a "yes" or a "1" may answer a text of yesterday.
+
+    On the phone the key: what a recogniser has heard pays nothing.
+    """
     if quote.reply_code is not None:
         return bool(turn.pressed.get("reply") == quote.reply_code)
-    return turn.button is not None or is_clear_yes(turn.text)
+    return turn.button is not None or (turn.principal.channel != "voice" and is_clear_yes(turn.text))
 
 
 def _too_many_tries(turn: Turn, refusal: TooManyTries) -> Events:

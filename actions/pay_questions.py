@@ -104,7 +104,8 @@ def ask_method(
     """Exactly one saved method, or a new card."""
     offered = list(wish.methods if among is None else among)
     labels = [method_label(method, *turn.place, among=wish.methods) for method in offered]
-    titles = [label[:1].upper() + label[1:] for label in labels]
+    named = [turn.word("button_method", method=label) for label in labels]
+    titles = [title[:1].upper() + title[1:] for title in named]
     buttons = [button(title, "choose_method", method=str(m.id)) for title, m in zip(titles, offered, strict=True)]
     buttons += [button(turn.word("button_new_card"), "add_card", method=NEW), _cancel(turn)]
     if not wish.methods and not preface:

@@ -23,6 +23,7 @@ from billing.models import Payment, PaymentMethod
 
 FORM = "payment_form"
 LISTEN = "action_listen"
+AN_EAR_KEEPS = 2
 
 
 @dataclass
@@ -126,6 +127,14 @@ class Turn:
 
     def word(self, key: str, **values: object) -> str:
         return wording.say(key, self.principal.language, self.principal.channel, **values)
+
+    def number(self, number: str) -> str:
+        """An invoice's number, as this channel tells it."""
+        return wording.number_of(number, self.principal.channel)
+
+    def most(self, read: int) -> int:
+        """How many things one answer names one by one, where an eye can keep `read` of them."""
+        return min(read, AN_EAR_KEEPS) if self.principal.channel == "voice" else read
 
     def say(
         self, *texts: str, buttons: Sequence[Mapping[str, Any]] = (), card: Mapping[str, Any] | None = None

@@ -128,6 +128,12 @@ def is_opted_out(session: Session, phone: str) -> bool:
     return newest is not None and newest.state == "out"
 
 
+def is_opted_in(session: Session, phone: str) -> bool:
+    """Texts are wanted: it wrote first, or said so."""
+    newest = _newest(session, phone)
+    return newest is not None and newest.state == "in"
+
+
 def record_consent(session: Session, phone: str, state: str, source: str, words: str, now: datetime) -> None:
     """Writes down a change of mind, with what was said. Saying the same again in the same way adds nothing."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"consent {phone}", 0))))

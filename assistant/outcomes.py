@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from assistant.cards import Cards, Message, button, link_card, method_of
-from assistant.wording import invoice_phrase, method_label, say
+from assistant.wording import invoice_phrase, method_label, reference_of, say
 from billing.accounts import usable_methods
 from billing.config import Settings
 from billing.models import Consent, Payment
@@ -97,7 +97,7 @@ def _succeeded(told: Receipt, language: str, channel: str) -> list[str]:
             channel,
             amount=told.payment.amount,
             method=label_of(told, language, channel),
-            reference=told.payment.reference,
+            reference=reference_of(told.payment.reference, channel),
         )
     ]
     if told.shares:

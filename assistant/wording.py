@@ -226,9 +226,9 @@ def invoice_lines(shares: Sequence[Share], language: str, channel: str) -> list[
     """What a payment does to each invoice, a line each: all of few, a count and the rest of many."""
     full, part = [s for s in shares if not s.left], [s for s in shares if s.left]
     if len(full) > FEW:
-        lines = [say("share_full", language, channel, numbers=name_invoices(numbers(full), language, channel))]
+        lines = [_in_full(full, language, channel)]
     else:
-        lines = [say("share_full", language, channel, numbers=share.number) for share in full]
+        lines = [_in_full([share], language, channel) for share in full]
     return lines + [_part(share, language, channel) for share in part]
 
 
@@ -237,8 +237,7 @@ def invoice_phrase(shares: Sequence[Share], language: str, channel: str) -> str:
     full, part = [s for s in shares if not s.left], [s for s in shares if s.left]
     phrases = [_part(share, language, channel) for share in part]
     if full:
-        named = name_invoices(numbers(full), language, channel)
-        phrases.insert(0, say("share_full", language, channel, numbers=named))
+        phrases.insert(0, _in_full(full, language, channel))
     return write(phrases, language, channel)
 
 
@@ -246,13 +245,30 @@ def numbers(shares: Sequence[Share]) -> list[str]:
     return [share.number for share in shares]
 
 
+def number_of(number: str, channel: str) -> str:
+    """ "INV-1001" as it is written, or "1 0 0 1" as it is said: nobody wants to hear letters and a dash."""
+    digits = [character for character in number if character.isdigit()]
+    return " ".join(digits) if channel == "voice" and digits else number
+
+
+def reference_of(reference: str, channel: str) -> str:
+    """A payment's reference; said character by character."""
+    return " ".join(reference) if channel == "voice" else reference
+
+
+def _in_full(shares: Sequence[Share], language: str, channel: str) -> str:
+    key = "share_full" if len(shares) == 1 else "share_full_some" if len(shares) <= FEW else "share_full_many"
+    return say(key, language, channel, numbers=name_invoices(numbers(shares), language, channel))
+
+
 def _part(share: Share, language: str, channel: str) -> str:
-    return say("share_part", language, channel, number=share.number, amount=share.amount, left=share.left)
+    number = number_of(share.number, channel)
+    return say("share_part", language, channel, number=number, amount=share.amount, left=share.left)
 
 
 def name_invoices(named: Sequence[str], language: str, channel: str) -> str:
     """ "INV-1 and INV-2"; of many only how many there are, from which to which."""
     if len(named) <= FEW:
-        return write(list(named), language, channel)
+        return write([number_of(number, channel) for number in named], language, channel)
     many = {"count": len(named), "first": named[0], "last": named[-1]}
     return say("invoices_many", language, channel, **many)

@@ -103,6 +103,14 @@ class Settings(BaseSettings):
     phone_change_days: int = Field(
         14, description="A number newer than this in the portal is proved by mail, not by text.", ge=0
     )
+    call_person_number: str = Field(
+        "", description="Where callers who want a person are put through to, `+1…`; empty: they are told whom to call."
+    )
+    call_voice_en: str = Field("Polly.Joanna", description="Twilio's voice for English.")
+    call_voice_fr: str = Field("Polly.Chantal", description="Twilio's voice for Canadian French.")
+    call_hold_after_s: float = Field(
+        4.0, description="A caller whose answer takes longer hears that it does, and is kept on the line.", gt=0
+    )
     smtp_url: str = Field("smtp://127.0.0.1:8004", description="Mail server, `smtp://user:pass@host:port`.", repr=False)
     mail_from: str = Field("Northwind Telecom <billing@northwind.example>", description="Sender of all mail.")
     company_name: str = Field("Northwind Telecom", description="The company that customers pay.")

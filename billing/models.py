@@ -54,6 +54,7 @@ class Account(Base):
     currency: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text, server_default="en")
     billing_address: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
+    pin_hash: Mapped[str | None] = mapped_column(Text)  # Argon2 of what a caller keys in (billing/pins.py)
     created_at: Mapped[datetime] = _created()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
+import assistant.calls.models
 import assistant.models
 import assistant.texts.models
 import billing.models
 from billing.database import Base, make_engine
 
 config = context.config
-_MODULES = (assistant.models, assistant.texts.models, billing.models)  # importing them fills the metadata
+_MODULES = (assistant.calls.models, assistant.models, assistant.texts.models, billing.models)  # importing them fills the metadata
 
 
 def run() -> None:

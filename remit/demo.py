@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 
+import assistant.calls.models
 import assistant.models
 import assistant.texts.models  # noqa: F401 these fill the metadata, so that their tables are wiped too
 from billing.config import Settings

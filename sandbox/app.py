@@ -17,7 +17,7 @@ from sandbox.demo import api as demo
 from sandbox.mailbox import api as mailbox
 from sandbox.portal import api as portal
 from sandbox.trouble import cut_connection
-from sandbox.twilio import messages_api, phones_api, verify_api
+from sandbox.twilio import calls_api, messages_api, phones_api, verify_api
 from sandbox.twilio.errors import TwilioError
 
 LARGEST_BODY = 256 * 1024
@@ -41,6 +41,8 @@ def create_app(shared: Box) -> Flask:
         app.register_blueprint(phones_api.control, url_prefix="/twilio/control")
         app.register_blueprint(phones_api.blueprint, url_prefix="/twilio/phones")
         app.register_blueprint(phones_api.blueprint, url_prefix="/demo/phones", name="demo_phones")
+        app.register_blueprint(calls_api.blueprint, url_prefix="/twilio/calls")
+        app.register_blueprint(calls_api.blueprint, url_prefix="/demo/calls", name="demo_calls")
     app.register_blueprint(portal.blueprint, url_prefix="/portal")
     app.add_url_rule("/healthz", view_func=_health)
     app.register_error_handler(BankError, _bank_error)

@@ -11,6 +11,7 @@ from sandbox.bank.events import Post
 from sandbox.bank.idempotency import KeysUnderWay
 from sandbox.config import SandboxSettings
 from sandbox.database import Database
+from sandbox.twilio.calls import Switchboard
 from sandbox.twilio.line import Line
 
 
@@ -21,6 +22,7 @@ class Box:
     post: Post = field(default_factory=Post)
     keys_under_way: KeysUnderWay = field(default_factory=KeysUnderWay)
     line: Line = field(default_factory=Line)
+    switchboard: Switchboard = field(default_factory=Switchboard)
 
 
 def box() -> Box:

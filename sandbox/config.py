@@ -24,6 +24,8 @@ class TwilioAccount:
     messaging_service_sid: str
     verify_service_sid: str
     sms_webhook_url: str
+    voice_webhook_url: str
+    voice_status_url: str
     public_url: str
     edge_url: str
 
@@ -96,6 +98,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> SandboxSetting
             messaging_service_sid=environment.get("TWILIO_MESSAGING_SERVICE_SID", ""),
             verify_service_sid=environment.get("TWILIO_VERIFY_SERVICE_SID", ""),
             sms_webhook_url=text("SANDBOX_SMS_WEBHOOK_URL", f"{public_url}/twilio/sms"),
+            voice_webhook_url=text("SANDBOX_VOICE_WEBHOOK_URL", f"{public_url}/twilio/voice"),
+            voice_status_url=text("SANDBOX_VOICE_STATUS_URL", f"{public_url}/twilio/voice/status"),
             public_url=public_url,
             edge_url=text("SANDBOX_EDGE_URL", public_url).rstrip("/"),
         )

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from assistant.dialogue.turns import make_dialogue
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
-from webhook import account, chat, demo_proxy, documents, events, health, pay_page, sms, widget
+from webhook import account, chat, demo_proxy, documents, events, health, pay_page, sms, voice, widget
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
 from webhook.guards import register_guards
@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         rates=Rates(settings.rate_limit_url),
         dialogue=make_dialogue(context, TurnsCounted(metrics)),
         streams=Streams(context, metrics),
+        calls=voice.CallDesk(),
         sandbox=demo_proxy.make_client(settings),
     )
     for routes in (chat, account, documents, pay_page, widget, health):
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.register_blueprint(events.routes_of(context.gateway.name))
     if settings.twilio_auth_tokens:
         app.register_blueprint(sms.blueprint)
+        app.register_blueprint(voice.blueprint)
     if settings.sandbox_enabled:
         app.register_blueprint(demo_proxy.blueprint)
     register_errors(app)

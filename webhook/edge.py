@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from webhook.metrics import Metrics
     from webhook.rates import Rates
     from webhook.streams import Streams
+    from webhook.voice import CallDesk
 
 EXTENSION = "remit"
 
@@ -28,11 +29,13 @@ class Edge:
     rates: Rates
     dialogue: Dialogue
     streams: Streams
+    calls: CallDesk
     sandbox: httpx.Client  # for the demo's pages
 
     def close(self) -> None:
         """Ends the streams and gives the connections back."""
         self.streams.close()
+        self.calls.close()
         self.dialogue.close()
         self.sandbox.close()
 

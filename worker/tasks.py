@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from assistant import one_time_codes
+from assistant.calls.ending import may_be_texted_after_call
 from assistant.cards import Message
 from assistant.delivery import email, sms
 from assistant.delivery.push import push
@@ -134,16 +135,22 @@ def announce_payment(payment_id: int, state: str) -> None:
         for chat in open_conversations(session, payment.sender, now):
             if said and chat.sender == payment.sender:
                 continue
-            message = outcome_message(session, payment, chat.language, chat.channel, now, context().settings)
+            message = outcome_message(session, payment, chat.language, _written(chat), now, context().settings)
             _tell(session, chat, payment, message, key=f"payment:{payment.id}:{payment.state}")
 
 
 def _tell(session: Session, chat: ChatSession, payment: Payment, message: Message, *, key: str) -> None:
-    """Into the open widget, or by text: that only to whoever paid by text, since a text costs and may wake somebody."""
+    """Into the open widget, or by text: that only to whoever paid by text, since a text costs and may wake somebody,
+    and to a caller who asked for one (letters go out in any case)."""
     if chat.channel == "chat":
         push(session, chat.sender, "message", message, key=key)
-    elif chat.channel == "sms" and chat.sender == payment.sender:
+    elif chat.sender == payment.sender and (chat.channel == "sms" or may_be_texted_after_call(session, chat)):
         answering.text_later(session, context(), chat, message, key=key, payment_id=payment.id)
+
+
+def _written(chat: ChatSession) -> str:
+    """A call is over by then: what comes later is read."""
+    return "sms" if chat.channel == "voice" else chat.channel
 
 
 def _paying_turn(session: Session, payment: Payment) -> ChatTurn | None:
@@ -180,7 +187,7 @@ def announce_dispute(dispute_id: int, kind: str, amount_minor: int) -> None:
         if news.payment.sender is None:
             return
         for chat in open_conversations(session, news.payment.sender, now):
-            message = dispute_message(news, chat.language, chat.channel)
+            message = dispute_message(news, chat.language, _written(chat))
             _tell(session, chat, news.payment, message, key=f"dispute:{dispute_id}:{kind}")
 
 

@@ -19,6 +19,7 @@ from billing.imports.reading import Place, Problem
 from billing.imports.records import CreditRow, InvoiceRow, PaymentRow, Records, UserRow
 from billing.models import Account, Credit, Invoice, Payment, PortalUser
 from billing.money import Money
+from billing.pins import hash_pin, is_pin
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def _accounts(session: Session, records: Records, found: Comparison) -> None:
             found.wrong(row.place, text, "currency")
         else:
             wanted = {"name": row.name, "language": row.language, "billing_address": row.billing_address}
+            if row.pin is not None and not is_pin(account.pin_hash, row.pin):
+                wanted["pin_hash"] = hash_pin(row.pin)
             _note_change("account", account, wanted, found)
 
 

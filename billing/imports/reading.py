@@ -163,7 +163,7 @@ _ADDRESS_COLUMNS = {
     f"address_{part}": part for part in ("name", "line1", "line2", "city", "region", "postal_code", "country")
 }
 _COLUMNS: dict[str, frozenset[str]] = {
-    "account": frozenset({"number", "name", "currency", "language", *_ADDRESS_COLUMNS}),
+    "account": frozenset({"number", "name", "currency", "language", "pin", *_ADDRESS_COLUMNS}),
     "portal_user": frozenset({"external_id", "position", "name", "email", "phone", "language", "notifications"}),
     "invoice": frozenset({"external_id", "number", "total", "issued_on", "due_on"}),
     "credit": frozenset({"external_id", "amount", "reason", "on"}),

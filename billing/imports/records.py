@@ -18,6 +18,7 @@ from billing.imports.values import (
     read_email,
     read_language,
     read_phone,
+    read_pin,
     read_position,
     read_text,
     read_yes_or_no,
@@ -32,6 +33,7 @@ class AccountRow:
     currency: str
     language: str
     billing_address: dict[str, str]
+    pin: str | None = field(default=None, repr=False)  # None: whatever it is now
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +156,11 @@ def _account(f: _Fields, records: Records) -> AccountRow | None:
     currency = f.take("currency", read_currency)
     language = f.take("language", read_language, "en", optional=True)
     address = f.take("billing_address", read_address, {}, optional=True)
+    pin = f.take("pin", read_pin, optional=True)
     if not f.finish():
         records.broken.add(str(f.raw.account).strip())
         return None
-    records.accounts.append(row := AccountRow(f.raw.place, number, name, currency, language, address))
+    records.accounts.append(row := AccountRow(f.raw.place, number, name, currency, language, address, pin))
     return row
 
 

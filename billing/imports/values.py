@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from babel.numbers import list_currencies
 
+from billing.pins import PIN
+
 LONGEST_TEXT = 200  # of a name, an id, a reason; more is a mistake in the export
 LARGEST_AMOUNT = Decimal(10) ** 12  # a trillion: far beyond any bill, far below what a bigint of cents holds
 MOST_USERS = 1000  # per account, for the order of Manage Users
@@ -65,6 +67,14 @@ def read_phone(value: object) -> str:
     text = re.sub(r"[\s().-]", "", read_text(value))
     if not _PHONE.fullmatch(text):
         raise Wrong(f"{value!r} is not a phone number with its country code (+1 514 555 0101)")
+    return text
+
+
+def read_pin(value: object) -> str:
+    """Never shown in a problem."""
+    text = read_text(value)  # a number would lose the noughts it begins with
+    if not PIN.fullmatch(text):
+        raise Wrong("must have four to eight digits")
     return text
 
 

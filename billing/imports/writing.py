@@ -20,6 +20,7 @@ from billing.imports.records import CreditRow, PaymentRow, Records
 from billing.invoices import InvoiceDraft, issue_invoices
 from billing.models import Account, PortalUser
 from billing.payments_elsewhere import PaymentDraft, record_payments
+from billing.pins import hash_pin
 
 ACTOR = "system:import"
 BATCH = 2_000  # records per round, and per step of the progress
@@ -83,7 +84,7 @@ class Writer:
         for (model, _), changes in by_model.items():
             for batch in _batches(changes):
                 self.session.execute(update(model), [{"id": change.id, **change.after} for change in batch])
-                self._audit("updated", [(model.__tablename__, c.id, c.before, c.after) for c in batch])
+                self._audit("updated", [(model.__tablename__, c.id, _told(c.before), _told(c.after)) for c in batch])
                 self._step(len(batch))
 
     def _park_emails(self) -> None:
@@ -107,6 +108,7 @@ class Writer:
                         "currency": row.currency,
                         "language": row.language,
                         "billing_address": row.billing_address,
+                        "pin_hash": hash_pin(row.pin) if row.pin is not None else None,
                     }
                     for row in batch
                 ],
@@ -235,6 +237,11 @@ _INSERT_AUDIT = text("""
                   cast(:afters as text[])) with ordinality as d(entity, entity_id, before, after, place)
      order by d.place
 """)
+
+
+def _told(values: dict[str, Any]) -> dict[str, Any]:
+    """For the audit trail, which says that a PIN changed and nothing more."""
+    return values | {"pin_hash": "***"} if "pin_hash" in values else values
 
 
 def _json(values: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ def reset(shared: Box) -> int:
     """
     shared.post.mode = Mode()
     shared.line.calm()
+    shared.switchboard.forget()
     for _ in range(TRIES - 1):
         try:
             return _reset(shared)

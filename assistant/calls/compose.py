@@ -1,0 +1,103 @@
+"""The plan of a step out of an answer of the dialogue: what is said, what can be pressed, what goes out by text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from assistant.calls.plan import Plan
+from assistant.models import IssuedButton
+from assistant.wording import say
+
+AT_ONCE = 3  # options that an ear can keep
+BACK = ("choose_method", "inform_amount", "cancel")  # what * presses, the first that is offered
+NOT_SPOKEN = ("cancel", "human")  # they have keys of their own everywhere: * and 0
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to press: how it is said ("To pay 40 dollars"), and the issued button behind it."""
+
+    title: str
+    button: str
+    intent: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """`menu`: all options, those without a key of their own among them. `links`: addresses that no ear can keep."""
+
+    words: str
+    menu: Sequence[Option]
+    links: Sequence[str]
+    is_quote: bool
+    payment: Mapping[str, Any] | None
+
+
+def compose(session: Session, messages: Sequence[Mapping[str, Any]]) -> Composed:
+    """`messages` as clients see them: texts, cards, and issued buttons ({id, title})."""
+    buttons = [button for message in messages for button in message["buttons"]]
+    known = {
+        id_: (intent, data)
+        for id_, intent, data in session.execute(
+            select(IssuedButton.id, IssuedButton.intent, IssuedButton.data).where(
+                IssuedButton.id.in_([button["id"] for button in buttons])
+            )
+        )
+    }
+    cards = [message["card"] for message in messages if message.get("card")]
+    return Composed(
+        words=" ".join(message["text"] for message in messages if message["text"]),
+        menu=[Option(b["title"], b["id"], *known[b["id"]]) for b in buttons],
+        links=[card["url"] for card in cards if card["type"] == "link"],
+        is_quote=any(card["type"] == "quote" for card in cards),
+        payment=next((card for card in cards if card["type"] == "payment"), None),
+    )
+
+
+def spoken(menu: Sequence[Option]) -> list[Option]:
+    return [option for option in menu if option.intent not in NOT_SPOKEN]
+
+
+def page_of(menu: Sequence[Option], page: int) -> tuple[list[Option], bool]:
+    """The options of one page, and whether a key leads to more: four cards are two and "more"."""
+    options = spoken(menu)
+    if len(options) <= AT_ONCE:
+        return options, False
+    pages = [options[start : start + AT_ONCE - 1] for start in range(0, len(options), AT_ONCE - 1)]
+    return pages[page % len(pages)], True
+
+
+def menu_prompt(menu: Sequence[Option], page: int, language: str) -> str:
+    """ "To pay 40 dollars, press 1. …": the option before its key."""
+    options, more = page_of(menu, page)
+    titles = [option.title for option in options] + ([say("call_more", language, "voice")] if more else [])
+    keyed = enumerate(titles, 1)
+    return " ".join(say("call_option", language, "voice", option=title, digit=digit) for digit, title in keyed)
+
+
+def back_of(menu: Sequence[Option]) -> Option | None:
+    """A new payment method is asked for before a new amount, and that before all is called off."""
+    for intent in BACK:
+        for option in menu:
+            if option.intent == intent and (
+                intent == "cancel" or option.data.get("other") or option.data.get("change")
+            ):
+                return option
+    return None
+
+
+def plan_of(composed: Composed, language: str, *, wants_amount: bool) -> Plan:
+    """How the answer is said. A quote is heard out before a key counts."""
+    asks = menu_prompt(composed.menu, 0, language)
+    if wants_amount:
+        asks = f"{asks} {say('call_key_amount', language, 'voice')}".strip()
+        return Plan(language, asks=f"{composed.words} {asks}".strip(), keys="many")
+    if composed.is_quote:
+        return Plan(language, says=composed.words, asks=asks)
+    return Plan(language, asks=f"{composed.words} {asks}".strip())

@@ -1,0 +1,49 @@
+"""What a step of a call says and waits for. `webhook/twiml.py` writes it down for Twilio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Ends = Literal["listen", "dial", "hang_up", "hold"]
+Keys = Literal["one", "many"]  # one is taken at once, many end with #
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`says` is heard to its end, whatever is keyed in meanwhile; `asks` is cut short by the first key.
+
+    A quote is said, never asked: nobody pays for what they have not heard. `aside` is in the other language.
+    """
+
+    language: str
+    says: str = ""
+    asks: str = ""
+    aside: str = ""
+    keys: Keys = "one"
+    speech: bool = True
+    ends: Ends = "listen"
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Plan:
+        return cls(**stored)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What Twilio has gathered. `user_id` is whom account number and PIN prove, `dialled` how a transfer ended."""
+
+    digits: str = ""
+    speech: str = ""
+    confidence: float | None = None
+    card_removed: bool = False
+    user_id: int | None = None
+    dialled: str = ""
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.digits or self.speech or self.card_removed)
