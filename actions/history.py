@@ -33,4 +33,6 @@ class ActionHistory(Task):
 
 def _line(turn: Turn, line: HistoryLine) -> str:
     state = turn.word(f"state_{line.state}")
-    return turn.word(f"history_line_{line.kind}", on=line.on, label=line.label, amount=line.amount, state=state)
+    return turn.word(
+        f"history_line_{line.kind}", on=line.on, label=turn.number(line.label), amount=line.amount, state=state
+    )

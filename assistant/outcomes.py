@@ -100,7 +100,7 @@ def _succeeded(told: Receipt, language: str, channel: str) -> list[str]:
             reference=reference_of(told.payment.reference, channel),
         )
     ]
-    if told.shares:
+    if told.shares and (channel != "voice" or told.differs_from_quote):  # the ear has heard it in the quote
         texts.append(say("outcome_paid", language, channel, invoices=invoice_phrase(told.shares, language, channel)))
     if told.differs_from_quote:
         texts.append(say("outcome_differs", language, channel))

@@ -58,8 +58,8 @@ def _gather(plan: Plan, settings: Settings, following: str) -> Gather:
         **ends_with,
         **listens,
     )
-    if plan.asks:
-        _say(gather, plan.asks, plan.language, settings)
+    for words in plan.asks:
+        _say(gather, words, plan.language, settings)
     if plan.aside:
         _say(gather, plan.aside, OTHER[plan.language], settings)
     return gather

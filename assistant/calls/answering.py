@@ -47,6 +47,11 @@ def answered(
     if not spoken(composed.menu) and not wants_amount:
         words = f"{words} {word(call, 'call_anything_else')}"
     plan = put(call, plan_of(replace(composed, words=words, menu=menu), call.language, wants_amount=wants_amount))
+    if composed.words in (word(call, "goodbye"), word(call, "cancelled_goodbye")):
+        call.stage = "over"
+        return Plan(call.language, says=composed.words, ends="hang_up")
+    if wanted.first:
+        return replace(plan, asks=(*plan.asks, word(call, "call_every_time")))
     if context.settings.call_person_number and (wanted.transfer or _handed_over(session, call, step)):
         return Plan(call.language, says=f"{composed.words} {word(call, 'call_to_person')}", ends="dial")
     return plan

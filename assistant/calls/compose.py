@@ -96,8 +96,12 @@ def plan_of(composed: Composed, language: str, *, wants_amount: bool) -> Plan:
     """How the answer is said. A quote is heard out before a key counts."""
     asks = menu_prompt(composed.menu, 0, language)
     if wants_amount:
-        asks = f"{asks} {say('call_key_amount', language, 'voice')}".strip()
-        return Plan(language, asks=f"{composed.words} {asks}".strip(), keys="many")
+        return Plan(language, asks=parts(composed.words, asks, say("call_key_amount", language, "voice")), keys="many")
     if composed.is_quote:
-        return Plan(language, says=composed.words, asks=asks)
-    return Plan(language, asks=f"{composed.words} {asks}".strip())
+        return Plan(language, says=composed.words, asks=parts(asks))
+    return Plan(language, asks=parts(composed.words, asks))
+
+
+def parts(*words: str) -> tuple[str, ...]:
+    """Each is one breath; the next one can be waited for or cut short."""
+    return tuple(word for word in words if word)

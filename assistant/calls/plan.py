@@ -19,7 +19,7 @@ class Plan:
 
     language: str
     says: str = ""
-    asks: str = ""
+    asks: tuple[str, ...] = ()
     aside: str = ""
     keys: Keys = "one"
     speech: bool = True
@@ -27,7 +27,7 @@ class Plan:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Plan:
-        return cls(**stored)
+        return cls(**{**stored, "asks": tuple(stored["asks"])})
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from assistant.amounts import Exact, read_amount
 from assistant.buttons import issue_buttons
-from assistant.calls.compose import AT_ONCE, Option, back_of, menu_prompt, page_of
+from assistant.calls.compose import AT_ONCE, Option, back_of, menu_prompt, page_of, parts
 from assistant.calls.models import Call
 from assistant.calls.plan import Heard, Plan
 from assistant.calls.signing_in import TRIES, language_of_caller, open_call_session
@@ -43,6 +43,7 @@ class Ask:
     message: Message
     pressed: Option | None = None
     transfer: bool = False
+    first: bool = False  # the caller is known since this step
 
 
 def react(session: Session, context: Context, call: Call, heard: Heard, number: int) -> Plan | Ask:
@@ -85,7 +86,7 @@ def again(context: Context, call: Call, key: str, *, nothing: bool) -> Plan | As
     times = call.silent or call.missed
     if times >= GIVE_UP:
         return person(context, call, word(call, key))
-    asked = Plan.of(call.plan or {"language": call.language})
+    asked = Plan.of(call.plan) if call.plan else Plan(call.language)
     says = word(call, key)
     if times == KEYPAD_ONLY - 1:
         says = f"{says} {word(call, 'call_detail_many' if asked.keys == 'many' else 'call_detail_one')}"
@@ -116,7 +117,7 @@ def _before_it_is_known(
     if heard.digits == PERSON:
         return person(context, call)
     if heard.digits == AGAIN and call.stage == "account":
-        return Plan.of(call.plan or {})
+        return Plan.of(call.plan) if call.plan else Plan(call.language)
     if heard.digits == BACK:
         return _ask_account(call)
     if call.stage == "account":
@@ -127,7 +128,7 @@ def _before_it_is_known(
 def _greet(session: Session, context: Context, call: Call, heard: Heard, number: int) -> Plan:
     if number == 0:
         welcome = say("call_welcome", "en", "voice", company=context.settings.company_name)
-        return Plan("en", asks=welcome, aside=say("call_for_french", "fr", "voice"), speech=False)
+        return Plan("en", asks=(welcome,), aside=say("call_for_french", "fr", "voice"), speech=False)
     if heard.digits == PERSON:
         return person(context, call)
     call.language = (
@@ -138,9 +139,7 @@ def _greet(session: Session, context: Context, call: Call, heard: Heard, number:
 
 def _ask_account(call: Call, *before: str) -> Plan:
     call.stage = "account"
-    return put(
-        call, Plan(call.language, asks=" ".join((*before, word(call, "call_account"))), keys="many", speech=False)
-    )
+    return put(call, Plan(call.language, asks=(*before, word(call, "call_account")), keys="many", speech=False))
 
 
 def _account(context: Context, call: Call, heard: Heard) -> Plan | Ask:
@@ -151,7 +150,7 @@ def _account(context: Context, call: Call, heard: Heard) -> Plan | Ask:
         )
     understood(call)
     call.account_number, call.stage = digits, "pin"
-    return put(call, Plan(call.language, asks=word(call, "call_pin"), keys="many", speech=False))
+    return put(call, Plan(call.language, asks=(word(call, "call_pin"),), keys="many", speech=False))
 
 
 def _pin(session: Session, context: Context, call: Call, heard: Heard, number: int) -> Plan | Ask:
@@ -161,7 +160,7 @@ def _pin(session: Session, context: Context, call: Call, heard: Heard, number: i
         call.sender = open_call_session(session, call, heard.user_id, now, settings=context.settings)
         call.stage = "talk"
         principal = principal_of_sender(session, call.sender, now)
-        return _turn(session, principal, call, number, "balance", now)
+        return replace(_turn(session, principal, call, number, "balance", now), first=True)
     if not heard.digits:
         return again(context, call, "call_silent", nothing=True)
     call.refused += 1
@@ -180,7 +179,7 @@ def _keyed(  # noqa: PLR0911  (one return a kind of key)
     if digits == PERSON:
         return replace(_turn(session, principal, call, number, "human", now), transfer=True)
     if digits == AGAIN:
-        return Plan.of(call.plan or {})
+        return Plan.of(call.plan) if call.plan else Plan(call.language)
     if digits == BACK:
         back = back_of(menu)
         understood(call)
@@ -194,8 +193,7 @@ def _keyed(  # noqa: PLR0911  (one return a kind of key)
     if more and digits == str(len(options) + 1):
         understood(call)
         call.page += 1
-        asks = menu_prompt(menu, call.page, call.language)
-        return put(call, Plan(call.language, asks=asks))
+        return put(call, Plan(call.language, asks=(menu_prompt(menu, call.page, call.language),)))
     if call.stage == "amount" and digits.isdigit():
         understood(call)
         amount = Money(int(digits), get_account(session, principal.account_id).currency)
@@ -226,7 +224,7 @@ def _chosen(
         record_consent(session, phone, "in", "call", option.title, context.now())
     rest = [other for other in menu_of(call) if other.intent != "text_me"]
     set_menu(call, rest)
-    return put(call, Plan(call.language, asks=f"{word(call, 'call_will_text')} {menu_prompt(rest, 0, call.language)}"))
+    return put(call, Plan(call.language, asks=parts(word(call, "call_will_text"), menu_prompt(rest, 0, call.language))))
 
 
 def menu_of(call: Call) -> list[Option]:
@@ -310,7 +308,7 @@ def _which_amount(
     set_menu(call, options)
     call.stage = "amount"
     question = word(call, "call_which_amount", amounts=either(amounts, call.language, "voice"))
-    asks = f"{question} {menu_prompt(options, 0, call.language)} {word(call, 'call_key_amount')}"
+    asks = parts(question, menu_prompt(options, 0, call.language), word(call, "call_key_amount"))
     return put(call, Plan(call.language, asks=asks, keys="many"))
 
 
