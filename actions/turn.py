@@ -23,7 +23,7 @@ from billing.models import Payment, PaymentMethod
 
 FORM = "payment_form"
 LISTEN = "action_listen"
-AN_EAR_KEEPS = 2
+AN_EAR_KEEPS = 3
 
 
 @dataclass

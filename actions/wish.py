@@ -265,7 +265,7 @@ def _relative(turn: Turn, base: str, minus: Decimal) -> Said:
 def _of_invoice(turn: Turn, number: str, reading: object) -> Said:
     found = next((i for i in open_invoices(turn.session, turn.account_id) if i.number.upper() == number), None)
     if found is None:
-        return Said(problem=turn.word("invoice_unknown", number=number))
+        return Said(problem=turn.word("invoice_unknown", number=turn.number(number)))
     if isinstance(reading, Exact):
         return _exact(turn, reading.value, reading.currency, found.id)
     return Said(amount=found.open, invoice_id=found.id)

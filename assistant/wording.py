@@ -186,7 +186,7 @@ _BRANDS = {
     "unionpay": "UnionPay",
 }
 FEW = 4  # invoices that a sentence can name; more are counted
-FEW_SPOKEN = 2
+FEW_SPOKEN = 3
 
 
 class MethodLike(Protocol):
@@ -226,10 +226,9 @@ def method_label(method: MethodLike, language: str, channel: str, among: Sequenc
 def invoice_lines(shares: Sequence[Share], language: str, channel: str) -> list[str]:
     """What a payment does to each invoice, a line each: all of few, a count and the rest of many."""
     full, part = [s for s in shares if not s.left], [s for s in shares if s.left]
-    if len(full) > few(channel):
-        lines = [_in_full(full, language, channel)]
-    else:
-        lines = [_in_full([share], language, channel) for share in full]
+    lines = [
+        _in_full(shares, language, channel) for shares in ([full] if len(full) > few(channel) else [[s] for s in full])
+    ]
     return lines + [_part(share, language, channel) for share in part]
 
 
@@ -262,8 +261,7 @@ def reference_of(reference: str, channel: str) -> str:
 
 
 def _in_full(shares: Sequence[Share], language: str, channel: str) -> str:
-    key = "share_full" if len(shares) == 1 else "share_full_some" if len(shares) <= few(channel) else "share_full_many"
-    return say(key, language, channel, numbers=name_invoices(numbers(shares), language, channel))
+    return say("share_full", language, channel, numbers=name_invoices(numbers(shares), language, channel))
 
 
 def _part(share: Share, language: str, channel: str) -> str:
@@ -274,6 +272,7 @@ def _part(share: Share, language: str, channel: str) -> str:
 def name_invoices(named: Sequence[str], language: str, channel: str) -> str:
     """ "INV-1 and INV-2"; of many only how many there are, from which to which."""
     if len(named) <= few(channel):
-        return write([number_of(number, channel) for number in named], language, channel)
+        numbers = [number_of(number, channel) for number in named]
+        return say("invoices_one" if len(named) == 1 else "invoices_some", language, channel, numbers=numbers)
     many = {"count": len(named), "first": named[0], "last": named[-1]}
     return say("invoices_many", language, channel, **many)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
@@ -284,6 +285,8 @@ def _misheard(
     reading = read_amount(heard.speech, principal.language)
     if isinstance(reading, Exact) and str(reading.value) in {method.last4 for method in methods}:
         return None
+    if isinstance(reading, Exact) and not _can_be_paid(reading.value, context):
+        return None  # the dialogue says why
     today = context.settings.local(context.now()).date()
     place = position(session, principal.account_id, today)
     named = [place.past_due.decimal, *(i.open.decimal for i in open_invoices(session, principal.account_id)[:NAMED])]
@@ -292,17 +295,22 @@ def _misheard(
     return verdict if isinstance(verdict, Doubtful) else None
 
 
+def _can_be_paid(value: Decimal, context: Context) -> bool:
+    cents = value * 100
+    return cents == int(cents) and 0 < cents <= context.settings.max_payment_minor
+
+
 def _which_amount(
     session: Session, context: Context, call: Call, principal: Principal, doubtful: Doubtful, beside: Mapping[str, str]
 ) -> Plan:
     """What it could have been, each with a key, or the amount by keypad. `beside`: what was understood besides."""
     understood(call)
     currency = get_account(session, principal.account_id).currency
-    amounts = [Money.from_decimal(value, currency) for value in doubtful.candidates if value * 100 % 1 == 0][:AT_ONCE]
+    payable = [value for value in doubtful.candidates if _can_be_paid(value, context)]
+    amounts = [Money.from_decimal(value, currency) for value in payable[:AT_ONCE]]
     buttons = [
         button_to(say("button_pay_amount", call.language, "voice", amount=a), "pay", amount_minor=a.minor, **beside)
         for a in amounts
-        if a
     ]
     options = issue(session, principal, buttons, context.now())
     set_menu(call, options)

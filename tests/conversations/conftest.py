@@ -16,6 +16,7 @@ from billing.config import Settings
 from billing.context import Context, make_context
 from billing.verify import verify
 from remit.folders import ROOT
+from tests.support.caller import Caller
 from tests.support.customers import Account, Customer, like
 from tests.support.sandbox_client import Bank
 from tests.support.stack import TestStack, running_stack
@@ -82,6 +83,12 @@ class Customers:
         texter = Texter(account)
         self._talking.append(texter)
         return texter
+
+    def call(self, account: Account) -> Caller:
+        """The telephone of the account's first portal user."""
+        caller = Caller(account)
+        self._talking.append(caller)
+        return caller
 
     def leave(self) -> list[Sent]:
         """Everybody goes; the texts that they got."""

@@ -15,7 +15,7 @@ from tests.support.customers import Account, Customer, SecurePage, until
 from tests.support.texter import Texter
 
 EXPECTATIONS = {"hears", "hears_not", "buttons", "card", "asks", "quote", "payment"}
-CHANNELS = ("chat", "sms")
+CHANNELS = ("chat", "sms", "voice")
 ACTS = {"say", "agree", "click", "bank", "wait_for", "restart", "stop", "start", "kill", "other_tab", "page", "deliver"}
 SPEECH = {"say", "agree", "click"}
 LETTERS_WITHIN_S = 60
@@ -43,7 +43,8 @@ class Play:
     def of(cls, scenario: dict[str, Any], customers: Customers, channel: str) -> Play:
         only(scenario, {"customer", "turns", "then", "about", "channels"}, "scenario")
         account = customers.account(scenario["customer"])
-        return cls(customers, channel, customers.text(account) if channel == "sms" else customers.talk(account))
+        go = {"chat": customers.talk, "sms": customers.text, "voice": customers.call}[channel]
+        return cls(customers, channel, go(account))
 
     @property
     def account(self) -> Account:
@@ -77,7 +78,12 @@ class Play:
 
     def _wait_for(self, what: str) -> None:
         """`payment succeeded`: told in the conversation, outside a turn; anything else: words of such a message."""
-        if what.startswith("payment "):
+        if (
+            what.startswith("payment ") and self.channel == "voice"
+        ):  # told on the page and by letter, and where asked for
+            state = what.removeprefix("payment ")
+            until(lambda: self.account.payments()[-1][0] == state, EVENT_WITHIN_S, lambda: str(self.account.payments()))
+        elif what.startswith("payment "):
             state = what.removeprefix("payment ")
             until(
                 lambda: any(_payment_state(e.payload) == state for e in self.customer.heard),
