@@ -186,7 +186,7 @@ _BRANDS = {
     "unionpay": "UnionPay",
 }
 FEW = 4  # invoices that a sentence can name; more are counted
-FEW_SPOKEN = 3
+FEW_SPOKEN = 2
 
 
 class MethodLike(Protocol):

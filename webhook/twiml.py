@@ -16,8 +16,8 @@ OTHER = {"en": "fr", "fr": "en"}
 def twiml_of(plan: Plan, settings: Settings, *, following: str) -> str:
     """`following` is the path of the step that hears what comes."""
     answer = VoiceResponse()
-    if plan.says:
-        _say(answer, plan.says, plan.language, settings)
+    for words in plan.says:
+        _say(answer, words, plan.language, settings)
     if plan.ends == "listen":
         answer.append(_gather(plan, settings, following))
     elif plan.ends == "dial":

@@ -35,7 +35,8 @@ def answered(
         return plan
     call.language = answer["language"]
     composed = compose(session, answer["messages"])
-    if composed.words.startswith(tuple(word(call, key) for key in MISSES)):
+    whole = " ".join(composed.words)
+    if whole.startswith(tuple(word(call, key) for key in MISSES)):
         call.missed += 1
     else:
         understood(call)
@@ -43,17 +44,17 @@ def answered(
     wants_amount = _asks_for_amount(call, wanted, composed)
     call.stage = "amount" if wants_amount else "talk"
     set_menu(call, menu)
-    words = " ".join(filter(None, (composed.words, *_texted(session, context, call, composed))))
+    words = (*composed.words, *_texted(session, context, call, composed))
     if not spoken(composed.menu) and not wants_amount:
-        words = f"{words} {word(call, 'call_anything_else')}"
+        words = (*words, word(call, "call_anything_else"))
     plan = put(call, plan_of(replace(composed, words=words, menu=menu), call.language, wants_amount=wants_amount))
-    if composed.words in (word(call, "goodbye"), word(call, "cancelled_goodbye")):
+    if whole in (word(call, "goodbye"), word(call, "cancelled_goodbye")):
         call.stage = "over"
         return Plan(call.language, says=composed.words, ends="hang_up")
     if wanted.first:
         return replace(plan, asks=(*plan.asks, word(call, "call_every_time")))
     if context.settings.call_person_number and (wanted.transfer or _handed_over(session, call, step)):
-        return Plan(call.language, says=f"{composed.words} {word(call, 'call_to_person')}", ends="dial")
+        return Plan(call.language, says=(*composed.words, word(call, "call_to_person")), ends="dial")
     return plan
 
 
@@ -87,7 +88,7 @@ def _texted(session: Session, context: Context, call: Call, composed: Composed) 
     chat = session.get_one(ChatSession, call.sender)
     settings, sent = context.settings, None
     if chat.phone is not None and settings.can_text:
-        words = say("call_link_text", call.language, "sms", url=composed.links[-1])
+        words = say("text_link_from_call", call.language, "sms", url=composed.links[-1])
         sent = queue_text(
             session,
             settings=settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from assistant.models import IssuedButton
 from assistant.wording import say
 
 AT_ONCE = 3  # options that an ear can keep
+LONGEST_BREATH = 36  # words; about twelve seconds
 BACK = ("choose_method", "inform_amount", "cancel")  # what * presses, the first that is offered
 NOT_SPOKEN = ("cancel", "human")  # they have keys of their own everywhere: * and 0
 
@@ -32,7 +34,7 @@ class Option:
 class Composed:
     """`menu`: all options, those without a key of their own among them. `links`: addresses that no ear can keep."""
 
-    words: str
+    words: tuple[str, ...]
     menu: Sequence[Option]
     links: Sequence[str]
     is_quote: bool
@@ -52,7 +54,7 @@ def compose(session: Session, messages: Sequence[Mapping[str, Any]]) -> Composed
     }
     cards = [message["card"] for message in messages if message.get("card")]
     return Composed(
-        words=" ".join(message["text"] for message in messages if message["text"]),
+        words=parts(*(breath for message in messages for breath in breaths(message["text"]))),
         menu=[Option(b["title"], b["id"], *known[b["id"]]) for b in buttons],
         links=[card["url"] for card in cards if card["type"] == "link"],
         is_quote=any(card["type"] == "quote" for card in cards),
@@ -96,10 +98,22 @@ def plan_of(composed: Composed, language: str, *, wants_amount: bool) -> Plan:
     """How the answer is said. A quote is heard out before a key counts."""
     asks = menu_prompt(composed.menu, 0, language)
     if wants_amount:
-        return Plan(language, asks=parts(composed.words, asks, say("call_key_amount", language, "voice")), keys="many")
+        return Plan(language, asks=parts(*composed.words, asks, say("call_key_amount", language, "voice")), keys="many")
     if composed.is_quote:
         return Plan(language, says=composed.words, asks=parts(asks))
-    return Plan(language, asks=parts(composed.words, asks))
+    return Plan(language, asks=parts(*composed.words, asks))
+
+
+def breaths(text: str) -> list[str]:
+    """A long text cut where its sentences end, so that none of it is said in one go for too long."""
+    found = [""]
+    for sentence in re.split(r"(?<=[.!?]) +|\n", text):
+        longer = f"{found[-1]} {sentence}".strip()
+        if len(longer.split()) > LONGEST_BREATH and found[-1]:
+            found.append(sentence)
+        else:
+            found[-1] = longer
+    return found
 
 
 def parts(*words: str) -> tuple[str, ...]:

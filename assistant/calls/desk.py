@@ -107,8 +107,11 @@ def _ask(dialogue: Dialogue, sid: str, number: int, wanted: Ask) -> Plan:
 
 
 def _locked(session: Session, sid: str, number: int) -> tuple[Call, CallStep]:
-    call = session.scalars(select(Call).where(Call.sid == sid).with_for_update()).one()
-    return call, session.get_one(CallStep, (sid, number), populate_existing=True)
+    call = session.scalars(select(Call).where(Call.sid == sid).with_for_update()).one_or_none()
+    step = session.get(CallStep, (sid, number), populate_existing=True)
+    if call is None or step is None:
+        raise StepRefused
+    return call, step
 
 
 def _finish(step: CallStep, plan: Plan, now: datetime) -> Plan:

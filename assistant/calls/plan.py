@@ -18,7 +18,7 @@ class Plan:
     """
 
     language: str
-    says: str = ""
+    says: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     aside: str = ""
     keys: Keys = "one"
@@ -27,7 +27,7 @@ class Plan:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Plan:
-        return cls(**{**stored, "asks": tuple(stored["asks"])})
+        return cls(**{**stored, "says": tuple(stored["says"]), "asks": tuple(stored["asks"])})
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

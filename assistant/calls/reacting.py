@@ -54,7 +54,7 @@ def react(session: Session, context: Context, call: Call, heard: Heard, number: 
     if call.stage in ("language", "account", "pin"):
         return _before_it_is_known(session, context, call, heard, number)
     if call.stage == "over" or call.sender is None:
-        return Plan(call.language, says=word(call, "goodbye"), ends="hang_up")
+        return Plan(call.language, says=(word(call, "goodbye"),), ends="hang_up")
     principal = principal_of_sender(session, call.sender, context.now())
     if heard.nothing:
         return again(context, call, "call_silent", nothing=True)
@@ -70,10 +70,10 @@ def word(call: Call, key: str, **values: object) -> str:
 def person(context: Context, call: Call, *before: str) -> Plan:
     """To somebody who can help, before it is known who is calling."""
     if context.settings.call_person_number:
-        return Plan(call.language, says=" ".join((*before, word(call, "call_to_person"))), ends="dial")
+        return Plan(call.language, says=(*before, word(call, "call_to_person")), ends="dial")
     sentence = word(call, "call_person_elsewhere", contact=spoken_contact(context))
     call.stage = "over"
-    return Plan(call.language, says=" ".join((*before, sentence)), ends="hang_up")
+    return Plan(call.language, says=(*before, sentence), ends="hang_up")
 
 
 def spoken_contact(context: Context) -> str:
@@ -88,13 +88,13 @@ def again(context: Context, call: Call, key: str, *, nothing: bool) -> Plan | As
     if times >= GIVE_UP:
         return person(context, call, word(call, key))
     asked = Plan.of(call.plan) if call.plan else Plan(call.language)
-    says = word(call, key)
+    says = [word(call, key)]
     if times == KEYPAD_ONLY - 1:
-        says = f"{says} {word(call, 'call_detail_many' if asked.keys == 'many' else 'call_detail_one')}"
+        says.append(word(call, "call_detail_many" if asked.keys == "many" else "call_detail_one"))
     if times == KEYPAD_ONLY:
-        says = f"{says} {word(call, 'call_keypad_only')}"
+        says.append(word(call, "call_keypad_only"))
         asked = replace(asked, speech=False)
-    return replace(asked, says=says, ends="listen")
+    return replace(asked, says=tuple(says), ends="listen")
 
 
 def understood(call: Call) -> None:
@@ -324,9 +324,9 @@ def _after_transfer(context: Context, call: Call, heard: Heard) -> Plan:
     """The person has hung up, or nobody could be reached."""
     if heard.dialled == "completed":
         call.stage = "over"
-        return Plan(call.language, says=word(call, "goodbye"), ends="hang_up")
+        return Plan(call.language, says=(word(call, "goodbye"),), ends="hang_up")
     busy = word(call, "call_person_busy", contact=spoken_contact(context))
     if call.stage not in ("talk", "amount") or call.plan is None:
         call.stage = "over"
-        return Plan(call.language, says=busy, ends="hang_up")
-    return replace(Plan.of(call.plan), says=busy)
+        return Plan(call.language, says=(busy,), ends="hang_up")
+    return replace(Plan.of(call.plan), says=(busy,))

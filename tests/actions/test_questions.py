@@ -141,8 +141,9 @@ def test_a_text_has_the_receipts_address_in_it_and_a_voice_has_none(
     (text,) = people.talk(maya, channel="sms").say("receipt please", "receipt").messages
     assert re.search(r"PDF, for 15 minutes: http://\S+/documents/[A-Za-z0-9_-]{40}$", text["text"])
     assert text["text"].isascii()
-    (spoken,) = people.talk(maya, channel="voice").say("receipt please", "receipt").messages
-    assert "http" not in spoken["text"]
+    spoken = people.talk(maya, channel="voice").say("receipt please", "receipt")
+    assert "http" not in spoken.text
+    assert (spoken.card["type"], spoken.card["purpose"]) == ("link", "receipt")  # what goes out by text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from billing.money import Money
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("assistant", "actions", "webhook", "worker", "remit", "sandbox")
 # Words at which a text message ends a subscription: no prompt may make a customer send one.
-NO_TEXTS = ("mail_", "error_", "mandate_", "paper_", "page_", "pay_page_", "ticket_", "widget_")
+NO_TEXTS = ("mail_", "error_", "mandate_", "paper_", "page_", "pay_page_", "ticket_", "widget_", "call_")
 OPT_OUT = ("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret", "arrêt")
 
 

@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from assistant.calls.models import CallStep
+from assistant.calls.plan import Plan
 from billing.config import Settings
 from billing.context import Context, make_context
 from billing.verify import verify
 from remit.folders import ROOT
 from tests.support.caller import Caller
+from tests.support.calls_report import LONGEST_S, prompts_of, spoken_s
+from tests.support.calls_report import write_report as write_calls_report
 from tests.support.customers import Account, Customer, like
 from tests.support.sandbox_client import Bank
 from tests.support.stack import TestStack, running_stack
@@ -25,6 +30,7 @@ from tests.support.texts_report import LONGEST, Sent, write_report
 
 # As in production but for clocks: nobody wants to wait for the real ones.
 REPORT = ROOT / "var" / "texts-report.html"
+CALLS_REPORT = ROOT / "var" / "calls-report.html"
 SETTINGS = {
     "SANDBOX_HANG_S": "6",  # longer than a confirm may take
     "RECONCILE_UNKNOWN_AFTER_S": "1",
@@ -115,12 +121,27 @@ def texts() -> Iterator[list[Sent]]:
     assert not unfit, unfit
 
 
+@pytest.fixture(scope="package")
+def calls(context: Context) -> Iterator[None]:
+    """After all calls: what was said in them is short enough to be listened to, and TwiML as Twilio takes it."""
+    yield
+    with context.sessions() as session:
+        answers = session.scalars(select(CallStep.answer).where(CallStep.answer.is_not(None)))
+        plans = [Plan.of(answer) for answer in answers if answer is not None]
+    if plans:
+        prompts = prompts_of(plans)
+        write_calls_report(prompts, CALLS_REPORT)
+        too_long = {words for words, language in prompts if spoken_s(words, language) > LONGEST_S}
+        assert not too_long, too_long
+
+
 @pytest.fixture
 def customers(
     stack: TestStack,
     context: Context,
     bank: Bank,
     texts: list[Sent],
+    calls: None,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> Iterator[Customers]:

@@ -11,7 +11,7 @@ from tests.sandbox.edge import AUTH_TOKEN
 from tests.sandbox.telephone import ACCOUNT, NUMBER
 
 URL = "http://pay.example/twilio/sms"
-OURS = TwilioAccount(ACCOUNT, AUTH_TOKEN, NUMBER, "", "", URL, "http://pay.example", "http://pay.example")
+OURS = TwilioAccount(ACCOUNT, AUTH_TOKEN, NUMBER, "", "", URL, URL, URL, "http://pay.example", "http://pay.example")
 
 
 def posted(*answers: httpx.Response | httpx.TransportError) -> tuple[Answer, list[httpx.Request]]:

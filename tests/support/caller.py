@@ -79,6 +79,16 @@ class Caller(Texter):
         with ThreadPoolExecutor(max_workers=1) as beside:
             yield beside.submit(self.say, words).result
 
+    def keyed(self, digits: str) -> Answer:
+        """Presses these keys, whatever they mean."""
+        self.answer = self._heard(f"[{digits}]", self._do("keys", {"digits": digits}))
+        return self.answer
+
+    def telephone_breaks(self) -> None:
+        """The line is gone; the switchboard tells of it at once, even while the service is being asked."""
+        base = f"{self.account.context.settings.sandbox_url}/twilio/calls"
+        httpx.post(f"{base}/{self.sid}/hang-up", json={}, timeout=60, trust_env=False)
+
     def hang_up(self) -> None:
         self._do("hang-up", {})
 
@@ -92,8 +102,8 @@ class Caller(Texter):
         return SecurePage(links()[-1], self.account)
 
     def leave(self) -> None:
-        if self.sid:
-            self.hang_up()
+        if self.sid and self._row().ended_at is None:
+            self.telephone_breaks()
         self._telephone.close()
         super().leave()
 
@@ -225,7 +235,7 @@ def as_written(heard: str, language: str) -> str:
     text = _REFERENCE.sub(lambda m: m[0].replace(" ", ""), text)
     text = _FOUR.sub(lambda m: "INV-" + m[0].replace(" ", ""), text)
     text = re.sub(r"\b(?:invoices?|(?:les |la )?factures?) (?=INV-)", "", text)
-    text = re.sub(r"\bno open (?=INV-)", "no open invoice ", text)
+    text = re.sub(r"\b(no(?: open)?) (?=INV-)", r"\1 invoice ", text)
     return _SUM.sub(lambda m: _sum(m, language), text)
 
 
