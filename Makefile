@@ -14,7 +14,7 @@ endif
 CHANNEL ?= chat
 export PORT AS SAY JSON CHANNEL
 
-.PHONY: help setup demo test test-all test-stripe chat verify nlu-report bench bench-events bench-texts bench-widget hearing lint format
+.PHONY: help setup demo test test-all test-stripe chat listen verify nlu-report bench bench-events bench-texts bench-calls bench-widget hearing lint format
 
 help: ## List the targets
 	@echo 'make TARGET, one of:'
@@ -39,9 +39,13 @@ test-all: setup ## Run all tests at the full figures of docs/reliability.md (hou
 test-stripe: setup ## The contract of the gateways against Stripe's test mode (STRIPE_SECRET_KEY=sk_test_…)
 	@exec env CONTRACT_WORLD=stripe-test-mode $(PYTHON) -m pytest tests/contract -k stripe-test-mode -rs $(ARGS)
 
-chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|yes" JSON=1; by text CHANNEL=sms SAY="PAY|[code]|1|[pay]")
+chat: ## Talk to the running demo (AS=maya@northwind.example SAY="pay my bill|yes" JSON=1; by text CHANNEL=sms SAY="PAY|[code]|1|[pay]", by phone CHANNEL=voice SAY="1|100200|1357|1|1|1")
 	@deploy/setup.sh service
 	@exec $(PYTHON) -m remit chat
+
+listen: setup ## A call by phone as sound: var/call.wav (needs espeak-ng)
+	@$(PYTHON) -m remit train
+	@exec $(PYTHON) -m pytest -q -n 0 -rs tests/conversations/test_calls.py -k listened $(ARGS)
 
 verify: ## Check every invariant of the running stack's books
 	@deploy/setup.sh service
@@ -59,6 +63,9 @@ bench-events: setup ## Signed events beside dj-stripe, a quarter of an hour (ARG
 
 bench-texts: setup ## Fifty texts a second to the whole stack: how soon each is acknowledged
 	@exec $(PYTHON) -m benchmarks texts $(ARGS)
+
+bench-calls: setup ## How soon a caller hears something, by keys and by words
+	@exec $(PYTHON) -m benchmarks calls $(ARGS)
 
 bench-widget: ## The chat widget: its weight, how soon one can type, 500 quiet conversations
 	@deploy/setup.sh browser

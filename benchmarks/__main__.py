@@ -1,4 +1,4 @@
-"""`python -m benchmarks [turns | events | texts | widget]`: measures us and a peer in one run, prints one JSON.
+"""`python -m benchmarks [turns | events | texts | calls | widget]`: measures us and a peer in one run, prints one JSON.
 
 They run one after the other: two cores cannot carry both without one spoiling the other's figures.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import events, peer, stack, texts, turns, widget
+from benchmarks import calls, events, peer, stack, texts, turns, widget
 from remit.folders import ROOT
 
 TARGETS = {
@@ -26,6 +26,8 @@ TARGETS = {
     "events_of_floor": ("at least", 0.4),
     "paced_p99_ms": ("at most", 500),
     "texts_p99_ms": ("at most", 1000),
+    "call_keys_p95_ms": ("at most", 150),
+    "call_speech_p95_ms": ("at most", 250),
     "widget_kb": ("at most", 25),
     "typing_after_ms": ("at most", 1000),
     "push_p95_ms": ("at most", 20),
@@ -87,6 +89,12 @@ def measure_texts(arguments: argparse.Namespace) -> dict[str, Any]:
     return figures | {"ratios": texts.ratios(figures)}
 
 
+def measure_calls(arguments: argparse.Namespace) -> dict[str, Any]:
+    say(f"our stack; then {arguments.calls} calls, one after the other")
+    figures = calls.measure(ROOT / "var" / "bench-calls", arguments.calls)
+    return figures | {"ratios": calls.ratios(figures)}
+
+
 def measure_widget(arguments: argparse.Namespace) -> dict[str, Any]:
     say(f"our stack; first visits to the portal; then {arguments.streams} quiet conversations")
     figures = widget.measure(ROOT / "var" / "bench-widget", arguments.streams, arguments.pushes)
@@ -102,7 +110,13 @@ def _against_target(name: str, value: float) -> dict[str, Any]:
     }
 
 
-MEASURES = {"turns": measure_turns, "events": measure_events, "texts": measure_texts, "widget": measure_widget}
+MEASURES = {
+    "turns": measure_turns,
+    "events": measure_events,
+    "texts": measure_texts,
+    "calls": measure_calls,
+    "widget": measure_widget,
+}
 
 
 def main() -> None:
@@ -119,6 +133,8 @@ def main() -> None:
     of_texts = parser.add_argument_group("texts")
     of_texts.add_argument("--text-rate", type=int, default=50, help="texts a second")
     of_texts.add_argument("--text-seconds", type=int, default=60, help="for how long")
+    of_calls = parser.add_argument_group("calls")
+    of_calls.add_argument("--calls", type=int, default=40, help="calls, of eighteen steps each")
     of_widget = parser.add_argument_group("widget")
     of_widget.add_argument("--streams", type=int, default=500, help="event streams open at once")
     of_widget.add_argument("--pushes", type=int, default=1000, help="events pushed to them")

@@ -163,6 +163,10 @@ class Screen:
         self._line(ME, body, "bold green")
         self._console.print(Text(" " * self._width + note, style="dim"))
 
+    def spoken(self, text: str) -> None:
+        """What is heard on the phone."""
+        self._line(ME, text, "bold green")
+
     def problem(self, text: str) -> None:
         self._line("!", text, "bold red")
 

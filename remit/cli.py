@@ -28,6 +28,7 @@ from remit.running import address_of_edge, use_running_settings
 class Channel(StrEnum):
     CHAT = "chat"
     SMS = "sms"
+    VOICE = "voice"
 
 
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
@@ -94,7 +95,8 @@ def chat_command(
         typer.Option(
             envvar="SAY",
             help="Turns, separated by |. In chat, \\[1] or \\[title] presses a button; by sms, \\[code] is the one-time"
-            " code of the newest text or mail, and \\[pay] the two digits of the newest “Reply 27 to pay”.",
+            " code of the newest text or mail, and \\[pay] the two digits of the newest “Reply 27 to pay”. On the phone"
+            " digits, * and # are keys, - is silence, and other words are spoken.",
         ),
     ] = "",
     channel: Annotated[
@@ -104,8 +106,9 @@ def chat_command(
         bool, typer.Option("--json/--no-json", envvar="JSON", help="One JSON list, an entry a turn.")
     ] = False,
 ) -> None:
-    """Talk to the running stack, by chat or by text; without --say by hand."""
+    """Talk to the running stack, by chat, by text or by phone; without --say by hand."""
     from billing.config import get_settings
+    from remit.call_chat import call_chat
     from remit.chat import chat
     from remit.text_chat import text_chat
 
@@ -113,6 +116,8 @@ def chat_command(
     settings = get_settings()
     if channel is Channel.SMS:
         raise typer.Exit(text_chat(settings, email, say or None, as_json=as_json))
+    if channel is Channel.VOICE:
+        raise typer.Exit(call_chat(settings, email, say or None, as_json=as_json))
     raise typer.Exit(chat(settings, address_of_edge(settings.public_url), email, say or None, as_json=as_json))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from assistant.amounts import Exact, read_amount
 from assistant.buttons import issue_buttons
 from assistant.calls.compose import AT_ONCE, Option, back_of, menu_prompt, page_of, parts
+from assistant.calls.digits import joined
 from assistant.calls.models import Call
 from assistant.calls.plan import Heard, Plan
 from assistant.calls.signing_in import TRIES, language_of_caller, open_call_session
@@ -266,14 +267,14 @@ def _id(call: Call, number: int) -> str:
 def _spoken(
     session: Session, context: Context, call: Call, principal: Principal, heard: Heard, number: int
 ) -> Plan | Ask:  # fmt: skip
-    message = Message(_id(call, number), text=heard.speech or "…", card_removed=heard.card_removed)
+    message = Message(_id(call, number), text=joined(heard.speech) or "…", card_removed=heard.card_removed)
     if heard.card_removed:
         return Ask(principal, message)
     methods = usable_methods(session, principal.account_id, context.gateway.name)
     doubtful = _misheard(session, context, principal, heard, methods)
     if doubtful is None:
         return Ask(principal, message)
-    named = read_method(heard.speech, methods, offered=methods, current=None, asked=False)
+    named = read_method(joined(heard.speech), methods, offered=methods, current=None, asked=False)
     beside = {"method": str(named.method.id)} if isinstance(named, Chosen) else {}
     return _which_amount(session, context, call, principal, doubtful, beside)
 
@@ -282,7 +283,7 @@ def _misheard(
     session: Session, context: Context, principal: Principal, heard: Heard, methods: Sequence[PaymentMethod]
 ) -> Doubtful | None:
     """The guard of docs/hearing.md. The ending of a saved card is no amount."""
-    reading = read_amount(heard.speech, principal.language)
+    reading = read_amount(joined(heard.speech), principal.language)
     if isinstance(reading, Exact) and str(reading.value) in {method.last4 for method in methods}:
         return None
     if isinstance(reading, Exact) and not _can_be_paid(reading.value, context):

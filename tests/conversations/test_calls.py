@@ -7,9 +7,11 @@ from threading import Thread
 
 import pytest
 
+from remit.folders import ROOT
 from tests.conversations.conftest import Customers
 from tests.support.caller import Caller
 from tests.support.customers import until
+from tests.support.sound import ESPEAK, render
 from tests.support.stack import TestStack
 
 
@@ -135,3 +137,11 @@ def test_a_process_that_dies_in_mid_call_costs_a_sentence_and_no_money(
     until(lambda: maya.account.payments() != [], 60, lambda: "nothing was paid")
     until(lambda: all(s == "succeeded" for s, _ in maya.account.payments()), 60, lambda: str(maya.account.payments()))
     assert maya.account.charged() == [amount for _, amount in maya.account.payments()]
+
+
+@pytest.mark.skipif(not ESPEAK, reason="no espeak-ng on this machine (Debian: apt-get install espeak-ng)")
+def test_a_call_can_be_listened_to(maya: Caller) -> None:
+    maya.say("pay fifty dollars with my visa ending four two four two")
+    maya.agree()
+    lasts_s = render(maya.captions, ROOT / "var" / "call.wav")
+    assert 40 < lasts_s < 120
