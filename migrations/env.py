@@ -11,7 +11,12 @@ import billing.models
 from billing.database import Base, make_engine
 
 config = context.config
-_MODULES = (assistant.calls.models, assistant.models, assistant.texts.models, billing.models)  # importing them fills the metadata
+_MODULES = (
+    assistant.calls.models,
+    assistant.models,
+    assistant.texts.models,
+    billing.models,
+)  # importing them fills the metadata
 
 
 def run() -> None:
