@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +39,11 @@ def processes(var: Path) -> list[ProcessHealth]:
 
 
 def resident(pid: int, others: set[int]) -> int:
-    """Bytes in memory (RSS) of a process and its descendants, without those of `others`."""
+    """Bytes in memory (PSS) of a process and its descendants, without those of `others`.
+
+    What processes share is counted in parts, so that the sum is what the machine really holds: PostgreSQL's processes
+    have one pool between them.
+    """
     children: dict[int, list[int]] = defaultdict(list)
     for entry in Path("/proc").glob("[0-9]*"):
         if parent := _parent(entry):
@@ -48,7 +51,7 @@ def resident(pid: int, others: set[int]) -> int:
     waiting, total = [pid], 0
     while waiting:
         current = waiting.pop()
-        total += _rss(current)
+        total += _pss(current)
         waiting += [child for child in children[current] if child not in others]
     return total
 
@@ -60,11 +63,12 @@ def _parent(entry: Path) -> int | None:
         return None
 
 
-def _rss(pid: int) -> int:
+def _pss(pid: int) -> int:
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
 def show_health(var: Path, address: str) -> int:
