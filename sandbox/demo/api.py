@@ -15,17 +15,20 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.bank import payments
 from sandbox.bank.errors import BankError, invalid, missing
+from sandbox.bank.events import Mode
 from sandbox.box import box
 from sandbox.database import Row, Transaction
 from sandbox.demo import seed
 from sandbox.demo.people import Person, people
 from sandbox.demo.portal import portal_token
+from sandbox.demo.scenes import scenes
 from sandbox.mailbox import store
 from sandbox.twilio import texts
 
 blueprint = Blueprint("demo", __name__)
 STATIC = Path(__file__).parent / "static"
 TEXTS_SHOWN = 100
+TRAVEL: dict[str, dict[str, Any]] = {"at_once": {}, "late": {"delay_s": 8}, "twice": {"repeat": 1}, "lost": {"lose": 1}}
 START_OVER_S = 120  # a slow machine's time for a whole reset
 _starting_over = threading.Lock()
 log = logging.getLogger(__name__)
@@ -66,6 +69,7 @@ def list_customers() -> Response:
         {
             **{"key": p.key, "name": p.name, "language": p.language, "account": p.account_number, "email": p.email},
             "phone": p.phone if has_telephone else None,
+            "pin": p.pin,
         }
         for p in people().values()
     ]
@@ -91,7 +95,16 @@ def state() -> Response:
         shown = [_shown(tx, p) for p in made if p["status"] != "requires_confirmation"][:20]
         mails = store.listed(tx, to=[], not_to=others, limit=50)
         texted = texts.thread(tx, person.phone, after=None, limit=TEXTS_SHOWN) if person.phone else []
-    return jsonify(payments=shown, mails=mails, texts=texted, decline_reasons=list(payments.DECLINES))
+        behind = scenes(tx, box().line.wire)
+    travel = next((name for name, mode in TRAVEL.items() if box().post.mode == Mode(**mode)), "")
+    return jsonify(
+        payments=shown,
+        mails=mails,
+        texts=texted,
+        scenes=behind,
+        travel=travel,
+        decline_reasons=list(payments.DECLINES),
+    )
 
 
 @blueprint.post("/api/bank/payments/<payment_id>/decide")
@@ -106,6 +119,16 @@ def decide(payment_id: str) -> Response:
         answer = _shown(tx, decided)
     shared.post.bell.set()
     return jsonify(answer)
+
+
+@blueprint.post("/api/bank/travel")
+def travel() -> Response:
+    """`{"how": "at_once" | "late" | "twice" | "lost"}`: how the bank's events travel from now on."""
+    how = str(_asked().get("how", ""))
+    if how not in TRAVEL:
+        raise invalid(f"how: {', '.join(TRAVEL)}")
+    box().post.set_mode(TRAVEL[how])
+    return jsonify(travel=how)
 
 
 @blueprint.post("/api/start-over")

@@ -23,6 +23,7 @@ class Person:
     email: str
     phone: str | None
     language: str
+    pin: str
     address: dict[str, str]
     emails: tuple[str, ...]  # of all portal users of the account
 
@@ -53,6 +54,7 @@ def _person(account: dict[str, Any]) -> Person:
         email=first["email"],
         phone=first["phone"],
         language=first["language"],
+        pin=account["pin"],
         address=account["billing_address"],
         emails=tuple(user["email"] for user in users),
     )

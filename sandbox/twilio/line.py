@@ -14,6 +14,7 @@ from twilio.request_validator import RequestValidator
 
 from sandbox.bank.events import Mode, Post
 from sandbox.config import TwilioAccount
+from sandbox.twilio.wire import Wire
 
 TIMEOUT_S = 15.0
 RETRIEVAL_FAILURE = 11200  # https://www.twilio.com/docs/api/errors/11200
@@ -35,10 +36,12 @@ class Line:
 
     texts: Post = field(default_factory=Post)
     callbacks: Post = field(default_factory=Post)
+    wire: Wire = field(default_factory=Wire)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=TIMEOUT_S, trust_env=False))
 
     def calm(self) -> None:
         self.texts.mode = self.callbacks.mode = Mode()
+        self.wire.forget()
 
     def post(self, account: TwilioAccount, url: str, form: dict[str, str]) -> Answer:
         """Posts `form` to the public address `url`, by the short way where the service is on this machine."""
@@ -57,7 +60,9 @@ class Line:
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 answer = self.client.post(where, data=form, headers=headers)
         except httpx.HTTPError:
+            self.wire.note(url, form, None, _ms_since(begun))
             return Answer(None, _ms_since(begun), error=RETRIEVAL_FAILURE)
+        self.wire.note(url, form, answer.status_code, _ms_since(begun))
         error = None if answer.is_success else RETRIEVAL_FAILURE
         return Answer(answer.status_code, _ms_since(begun), answer.content, error)
 

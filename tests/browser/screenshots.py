@@ -34,6 +34,27 @@ def quote_secure_page_and_letter(running: Browser, address: str) -> None:
     maya.close()
 
 
+def whole_demo(running: Browser, address: str) -> None:
+    maya = DemoPage(running, address, "maya")
+    page = maya.page
+    maya.say("pay 250 with the visa ending 4242")
+    maya.press("Pay $250.00 now")
+    page.fill("#text", "PAY")
+    page.press("#text", "Enter")
+    page.click("#hook")
+    for key in "1" + "100200#" + "1357#":
+        expect(page.locator("#speech")).to_be_enabled()
+        page.locator("#keys button", has_text=key).first.click()
+    expect(page.locator("#captions")).to_contain_text("You owe")
+    page.fill("#speech", "pay 50 with my visa 4242")
+    page.press("#speech", "Enter")
+    expect(page.locator("#captions")).to_contain_text("about to charge")
+    expect(page.locator("#texts .b")).not_to_have_count(0)
+    expect(page.locator("#mails button")).to_have_count(2)
+    maya.shot(IMAGES / "demo.png")
+    maya.close()
+
+
 def pending_and_accepted(running: Browser, address: str) -> None:
     chloe = DemoPage(running, address, "chloe")
     chloe.say("payer ma facture")
@@ -72,7 +93,7 @@ def billing_portal(running: Browser, address: str) -> None:
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with running_stack({}) as stack, browser() as running:
-        for take in (billing_portal, quote_secure_page_and_letter, pending_and_accepted, phone_and_dark):
+        for take in (billing_portal, whole_demo, quote_secure_page_and_letter, pending_and_accepted, phone_and_dark):
             take(running, stack.address)
 
 

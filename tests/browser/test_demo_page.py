@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.driver import PHONE, DemoPage
+from tests.browser.driver import DESK, PHONE, DemoPage
 
 Open = Callable[..., DemoPage]
 pytestmark = pytest.mark.timeout(240)  # the first of them starts the stack
@@ -132,3 +133,79 @@ def test_everything_that_can_be_pressed_is_large_enough_and_named(demo: Open) ->
             )).map((node) => node.outerHTML)"""
         )
         assert (small, nameless) == ([], [])
+
+
+# ------------------------------------------------------------------------------------------- tour, telephone, log
+
+
+def current_step(page: DemoPage) -> str:
+    return page.page.locator("#tour [aria-current=step]").inner_text()
+
+
+def test_the_tour_leads_from_the_question_to_the_receipt_without_a_word_being_read(demo: Open) -> None:
+    chloe = demo("chloe")
+    steps = chloe.page.locator("#tour button")
+    assert "Demander le solde" in current_step(chloe)
+    before = chloe.answers()
+    steps.nth(0).click()
+    assert "84,20" in chloe.answered(before)
+    before = chloe.answers()
+    steps.nth(1).click()
+    chloe.answered(before)
+    chloe.press("Payer 84,20")
+    chloe.press("Compte bancaire")
+    chloe.press("Payer 84,20")
+    expect(chloe.page.locator("#tour li.done")).to_have_count(2)
+    steps.nth(2).click()
+    expect(chloe.page.locator(".btn.yes")).to_be_focused()
+    chloe.page.keyboard.press("Enter")
+    expect(chloe.page.locator("#tour li.done")).to_have_count(3)
+    expect(chloe.page.locator("#mails button")).not_to_have_count(0)
+    steps.nth(3).click()
+    expect(chloe.page.frame_locator("#letter iframe").locator("body")).to_contain_text("84,20")
+    expect(chloe.page.locator("#tour li.done")).to_have_count(4)
+
+
+def test_a_bill_is_paid_on_the_telephone_by_keys_and_words(demo: Open) -> None:
+    maya = demo("maya")
+    page = maya.page
+    assert "100200, PIN 1357" in page.locator("#call-hint").inner_text()
+    page.click("#hook")
+    for key in "1" + "100200#" + "1357#":
+        expect(page.locator("#speech")).to_be_enabled()
+        page.locator("#keys button", has_text=key).first.click()
+    expect(page.locator("#captions")).to_contain_text("You owe 452 dollars and 10 cents")
+    page.fill("#speech", "pay 250 with my visa ending four two four two")
+    page.press("#speech", "Enter")
+    expect(page.locator("#captions")).to_contain_text("about to charge 250 dollars to your Visa")
+    expect(page.locator("#speech")).to_be_enabled()
+    page.locator("#keys button", has_text="1").first.click()
+    expect(page.locator("#captions")).to_contain_text("250 dollars is paid")
+    expect(page.locator("#payments")).to_contain_text("$250.00")
+    expect(page.locator("#scenes")).to_contain_text("POST /twilio/voice/step")
+    expect(page.locator("#scenes")).not_to_contain_text("1357")
+    expect(page.locator("#speech")).to_be_enabled()
+    page.click("#hook")
+    expect(page.locator("#hook")).to_have_text("Call")
+
+
+def test_an_event_that_gets_lost_is_made_up_for(demo: Open) -> None:
+    chloe = demo("chloe")
+    chloe.page.select_option("#travel", "lost")
+    chloe.say("payer 40 avec mon compte bancaire")
+    assert "en attente" in chloe.press("Payer 40,00")
+    chloe.page.locator(".btn.yes").click()
+    expect(chloe.page.locator("#scenes")).to_contain_text("lost")
+    chloe.page.select_option("#travel", "at_once")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), ((1000, 800), "dark"), (PHONE, "light")])
+def test_the_page_has_no_accessibility_violation_and_needs_no_scrolling(
+    demo: Open, size: tuple[int, int], scheme: str
+) -> None:
+    maya = demo("maya", size, scheme)
+    maya.say("pay 20 with visa 4242")
+    found = Axe().run(maya.page)
+    assert found.violations_count == 0, found.generate_report()
+    fits = "document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight"
+    assert maya.page.evaluate(fits)

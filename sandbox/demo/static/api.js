@@ -1,7 +1,8 @@
-// What the page asks of the sandbox: api/, mailbox/, phones/.
+// What the page asks of the sandbox: api/, mailbox/, phones/, calls/.
 
 const PATIENCE_MS = 20000; // longer than the service's own limit for a turn
 const RESET_MS = 130000;
+const CALL_MS = 125000; // a bank may take its time, and the line is held meanwhile
 
 export class Failed extends Error {
   constructor(status, code, message) {
@@ -35,5 +36,10 @@ export const sandbox = {
   decide: (id, decision, reason) => ask(`api/bank/payments/${id}/decide`, { body: { decision, reason } }),
   startOver: () => ask("api/start-over", { body: {}, patience: RESET_MS }),
   text: (number, body) => ask(`phones/${number}/texts`, { body: { body } }),
+  travel: (how) => ask("api/bank/travel", { body: { how } }),
+  place: (number) => ask("calls", { body: { from: number }, patience: CALL_MS }),
+  keys: (sid, digits) => ask(`calls/${sid}/keys`, { body: { digits }, patience: CALL_MS }),
+  speak: (sid, text) => ask(`calls/${sid}/speech`, { body: { text }, patience: CALL_MS }),
+  hangUp: (sid) => ask(`calls/${sid}/hang-up`, { body: {}, patience: CALL_MS }),
   mail: (id) => ask(`mailbox/messages/${id}`),
 };

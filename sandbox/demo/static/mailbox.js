@@ -18,6 +18,9 @@ export function drawMails(mails) {
   byId("mails").replaceChildren(...(mails.length ? mails.map((mail) => row(mail, mails)) : [make("li", make("p.empty", word("no_mail")))]));
 }
 
+let onLetter = () => {};
+export function onRead(told) { onLetter = told; }
+
 export function forgetMails() {
   read.clear();
   drawn = "";
@@ -51,4 +54,5 @@ async function show(id) {
   byId("letter-body").replaceChildren(mail.html
     ? make("iframe", { sandbox: "", title: mail.subject, src: `mailbox/messages/${id}/html` }) : make("pre", mail.text));
   byId("letter").showModal();
+  onLetter();
 }

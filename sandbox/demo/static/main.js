@@ -1,10 +1,13 @@
-// The demo page: who is signed in, the assistant, the phone, the bank, the mailbox.
+// The demo page: who is signed in, the assistant, the phone and the telephone, the bank, the mailbox, the log.
 
 import { Failed, sandbox } from "./api.js";
 import { drawBank } from "./bank.js";
+import { drawTelephone } from "./call.js";
 import { byId, make, toast } from "./dom.js";
-import { drawMails, forgetMails } from "./mailbox.js";
+import { drawMails, forgetMails, onRead } from "./mailbox.js";
 import { drawPhone, looked, onTexted } from "./phone.js";
+import { drawScenes } from "./scenes.js";
+import { drawTour, forgetTour, step } from "./tour.js";
 import { speak, word, words } from "./words.js";
 
 const POLL_MS = 2000;
@@ -34,11 +37,23 @@ function use(language) {
 }
 
 function drawAround() {
-  byId("about").textContent = words().about[customer.key] ?? "";
+  byId("ideas").title = words().about[customer.key] ?? "";
+  byId("travel").replaceChildren(...Object.entries(words().travels).map(([how, name]) => make("option", { value: how }, name)));
+  tour();
   const ideas = words().ideas[customer.key] ?? [];
   byId("ideas").replaceChildren(...ideas.map((idea) => make("li", make("button.chip", { type: "button", onclick: () => say(idea) }, idea))));
   byId("test-cards").replaceChildren(...Object.entries(words().cards).map(([number, what]) => make("li",
     make("button", { type: "button", onclick: () => copy(number), "aria-label": `${word("copy")} ${number}: ${what}` }, make("code", number), make("span", what)))));
+}
+
+// The next step lights up; pressing one does it.
+function tour() {
+  drawTour([
+    () => say(words().ideas[customer.key][0]),
+    () => say(words().ideas[customer.key][1]),
+    () => { pane("bank"); document.querySelector(".btn.yes")?.focus(); },
+    () => { pane("mail"); document.querySelector("#mails button")?.click(); },
+  ]);
 }
 
 function say(text) {
@@ -60,11 +75,17 @@ async function copy(number) {
 async function refresh() {
   const asked = customer;
   try {
-    const { payments, mails, texts } = await sandbox.state(asked.key);
+    const { payments, mails, texts, scenes, travel } = await sandbox.state(asked.key);
     if (asked !== customer) return;
     drawBank(payments, { refresh });
     drawMails(mails);
     drawPhone(customer, texts);
+    drawTelephone(customer, refresh);
+    drawScenes(scenes);
+    if (document.activeElement !== byId("travel")) byId("travel").value = travel || "at_once";
+    if (payments.length) step(2);
+    if (payments.some(({ status }) => ["succeeded", "declined"].includes(status))) step(3);
+    tour();
   } catch (error) {
     if (!(error instanceof Failed)) throw error; // the next round tries again
   }
@@ -81,6 +102,7 @@ byId("start-over").addEventListener("click", async ({ currentTarget: button }) =
   try {
     await sandbox.startOver();
     forgetMails();
+    forgetTour();
     await signIn(customer.key);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
@@ -109,8 +131,18 @@ for (const button of document.querySelectorAll("[data-shows]")) button.addEventL
 // ------------------------------------------------------------------------------------------------------------ begin
 
 onTexted(refresh);
+onRead(() => { step(4); tour(); });
+byId("open-cards").addEventListener("click", () => byId("cards").showModal());
+byId("travel").addEventListener("change", async ({ target }) => {
+  try {
+    await sandbox.travel(target.value);
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    toast(error.message || word("failed"));
+  }
+});
 byId("customer").addEventListener("change", ({ target }) => signIn(target.value));
-document.addEventListener("remit:turn", refresh);
+document.addEventListener("remit:turn", () => { step(1); refresh(); });
 document.addEventListener("remit:settled", refresh);
 document.addEventListener("remit:language", ({ detail }) => use(detail.language));
 

@@ -2,7 +2,7 @@
 
 const en = {
   title: " · payment assistant", sandbox: "Sandbox", no_money: " – no real money", customer: "Customer", start_over: "Start over",
-  starting_over: "Starting over…", chat: "Chat", bank: "The bank", mailbox: "Mailbox", try: "Try", try_title: "Things to say",
+  starting_over: "Starting over…", chat: "Chat", bank: "The bank", mailbox: "Mailbox", try: "Try", 
   cards_title: "Test cards", cards_how: "For “a new card”, on the secure page. Any future expiry, any code. Press one to copy it.",
   assistant: "Payment assistant", close: "Close", you_decide: "you decide", bank_history: "Payments at the bank", skip: "Skip to the assistant",
   you: "You: ", them: "Assistant: ", ending: "{} ending in {}", bank_account: "Bank account", succeeded: "Accepted", declined: "Declined",
@@ -13,6 +13,11 @@ const en = {
   failed: "That did not work. Try again.", copy: "Copy", texts: "Texts", text_message: "Text message", send_text: "Send the text",
   no_texts: "No texts yet. Try BALANCE, PAY or HELP.", delivered: "Delivered", not_delivered: "Not delivered (error {})",
   not_taken: "The service did not take it (error {})", segments: "{} segments", pictures: "[pictures: {}]",
+  tour: "A tour in four steps", done: "Done", portal: "The portal", call: "Call", call_now: "Call", account_and_pin: "{}, PIN {}", hang_up: "End", aloud: "Aloud",
+  keypad: "Keypad", speak: "Say something", behind: "Behind the scenes", live: "live", travel: "Its events arrive",
+  steps: ["Ask what is owed", "Pay it", "See it at the bank", "Read the receipt"],
+  travels: { at_once: "at once", late: "8 seconds late", twice: "twice", lost: "never" },
+  who: { bank: "Bank", mail: "Mail", twilio: "Twilio" },
   why: { bank_declined: "No reason given", insufficient_funds: "Insufficient funds", account_closed: "Account closed" },
   about: {
     maya: "Maya has three invoices, two cards that work and one (Visa 0002) that is always declined.",
@@ -35,7 +40,7 @@ const en = {
 
 const fr = {
   title: " · assistant de paiement", sandbox: "Bac à sable", no_money: " – pas d’argent réel", customer: "Client", start_over: "Recommencer",
-  starting_over: "Un instant…", chat: "Clavardage", bank: "La banque", mailbox: "Courriel", try: "Essayer", try_title: "À dire",
+  starting_over: "Un instant…", chat: "Clavardage", bank: "La banque", mailbox: "Courriel", try: "Essayer",
   cards_title: "Cartes d’essai",
   cards_how: "Pour « une nouvelle carte », sur la page sécurisée. Expiration future et code au choix. Appuyez pour copier.",
   assistant: "Assistant de paiement", close: "Fermer", you_decide: "vous décidez", bank_history: "Paiements à la banque",
@@ -47,6 +52,11 @@ const fr = {
   failed: "Cela n’a pas fonctionné. Réessayez.", copy: "Copier", texts: "Textos", text_message: "Message texte", send_text: "Envoyer le texto",
   no_texts: "Pas encore de texto. Essayez SOLDE, PAYER ou AIDE.", delivered: "Distribué", not_delivered: "Non distribué (erreur {})",
   not_taken: "Le service ne l’a pas pris (erreur {})", segments: "{} segments", pictures: "[images : {}]",
+  tour: "Une visite en quatre étapes", done: "Fait", portal: "Le portail", call: "Appel", call_now: "Appeler", account_and_pin: "{}, NIP {}", hang_up: "Fin", aloud: "À voix haute",
+  keypad: "Clavier", speak: "Dites quelque chose", behind: "Dans les coulisses", live: "en direct", travel: "Ses événements arrivent",
+  steps: ["Demander le solde", "Payer", "Voir la banque", "Lire le reçu"],
+  travels: { at_once: "tout de suite", late: "8 secondes plus tard", twice: "deux fois", lost: "jamais" },
+  who: { bank: "Banque", mail: "Courriel", twilio: "Twilio" },
   why: { bank_declined: "Sans raison", insufficient_funds: "Provision insuffisante", account_closed: "Compte fermé" },
   about: {
     maya: "Maya a trois factures, deux cartes qui fonctionnent et une (Visa 0002) toujours refusée.",
