@@ -15,7 +15,7 @@ from sandbox.twilio.numbers import is_number
 blueprint = Blueprint("calls", __name__)
 KEYS = frozenset("0123456789*#")
 MOST_KEYS, LONGEST_SPEECH = 40, 500
-SURE = 0.93  # a recogniser's confidence on a good line
+SURE = 0.97  # a recogniser's confidence on a good line
 
 
 @blueprint.before_request

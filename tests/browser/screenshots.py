@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser, expect
 
 from tests.browser.driver import PHONE, DemoPage, PortalPage, browser
@@ -94,6 +95,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with running_stack({}) as stack, browser() as running:
         for take in (billing_portal, whole_demo, quote_secure_page_and_letter, pending_and_accepted, phone_and_dark):
+            httpx.post(f"{stack.address}/demo/api/start-over", json={}, timeout=60, trust_env=False).raise_for_status()
             take(running, stack.address)
 
 

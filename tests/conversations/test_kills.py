@@ -1,6 +1,6 @@
 """Processes killed (SIGKILL) while customers pay: nothing lost, nothing doubled. The supervisor starts them again.
 
-KILLS=200 pytest tests/conversations/test_kills.py    the figure of docs/reliability.md; without it 9
+KILLS=200 pytest tests/conversations/test_kills.py    the figure of docs/reliability.md; without it 6
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.customers import Account, Customer, until
 from tests.support.stack import TestStack
 from tests.support.texter import Texter, TextLost
 
-KILLS = int(os.environ.get("KILLS", "9"))
+KILLS = int(os.environ.get("KILLS", "6"))
 VICTIMS = ("worker", "edge", "actions")
 AT_ONCE = ("chat", "chat", "sms")  # customers who pay at the same time, and where
 PATIENCE_S = 180  # in which a customer gets through to the quote, whatever is being killed

@@ -32,7 +32,7 @@ function draw() {
   const talking = call !== null && call.status !== "completed";
   for (const { by, text, language } of call?.captions.slice(shown) ?? []) {
     const who = by === "line" ? null : make("span.sr", by === "caller" ? word("you") : word("them"));
-    byId("captions").append(make(`li.${by}`, { lang: language.slice(0, 2) }, who, text));
+    byId("captions").append(make(`p.${by}`, { lang: language.slice(0, 2) }, who, text));
     if (by === "service") aloud(text, language);
   }
   shown = call?.captions.length ?? 0;

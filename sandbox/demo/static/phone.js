@@ -66,13 +66,13 @@ function forget() {
   seen = 0;
 }
 
-// A bubble stays the node it is: a list made anew would be read out anew.
+// A bubble stays the node it is: a log made anew would be read out anew.
 function draw(text, isNewestOwn) {
   let bubble = bubbles.get(text.id);
   if (!bubble) {
     const own = text.direction === "in";
     const words = text.media.length ? `${text.body} ${word("pictures", text.media.length)}`.trim() : text.body;
-    bubble = make("li", make(own ? "p.u" : "p.b", make("span.sr", own ? word("you") : word("them")), ...linked(words)), make("small"));
+    bubble = make("div.text", make(own ? "p.u" : "p.b", make("span.sr", own ? word("you") : word("them")), ...linked(words)), make("small"));
     bubble.classList.toggle("own", own);
     bubbles.set(text.id, bubble);
     thread.append(bubble);
