@@ -106,6 +106,11 @@ class Settings(BaseSettings):
     call_person_number: str = Field(
         "", description="Where callers who want a person are put through to, `+1…`; empty: they are told whom to call."
     )
+    twilio_pay_connector: str = Field(
+        "",
+        description="Name of the `<Pay>` connector at Twilio: new cards are keyed in on the phone, to Twilio; "
+        "empty: a link by text.",
+    )
     call_voice_en: str = Field("Polly.Joanna", description="Twilio's voice for English.")
     call_voice_fr: str = Field("Polly.Chantal", description="Twilio's voice for Canadian French.")
     call_hold_after_s: float = Field(

@@ -170,6 +170,8 @@ def _service_settings(
         ours |= {
             **SANDBOX_TWILIO,
             "TWILIO_AUTH_TOKEN": secrets["TWILIO_AUTH_TOKEN"],
+            # The sandbox's telephone hands out tokens of the sandbox's bank, and Stripe knows none of those.
+            "TWILIO_PAY_CONNECTOR": "" if given.get("STRIPE_SECRET_KEY") else "sandbox",
             "TWILIO_API_BASE": f"{given.get('SANDBOX_URL') or ours['SANDBOX_URL']}/twilio",
         }
     names = [name.upper() for name in Settings.model_fields]

@@ -22,6 +22,20 @@ def twiml_of(plan: Plan, settings: Settings, *, following: str) -> str:
         answer.append(_gather(plan, settings, following))
     elif plan.ends == "dial":
         answer.dial(settings.call_person_number, action=following, method="POST", timeout=25)
+    elif plan.ends == "pay":
+        # Twilio takes the number, in its PCI mode, and hands us a token. Canadian postal codes have letters: no keys.
+        answer.pay(
+            input="dtmf",
+            action=following,
+            payment_connector=settings.twilio_pay_connector,
+            token_type="payment-method",  # noqa: S106  a kind of token
+            charge_amount="0",  # our own core charges the token, by the quote
+            security_code=True,
+            postal_code=False,
+            max_attempts=3,
+            timeout=KEYING_S,
+            language=LOCALES[plan.language] if plan.language == "fr" else "en-US",
+        )
     else:
         answer.hangup()
     return str(answer)

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request
 from assistant.calls.desk import StepRefused, answer_of, answer_step, begin_call, hear
 from assistant.calls.ending import hang_up
 from assistant.calls.models import Call
-from assistant.calls.plan import Plan
+from assistant.calls.plan import Heard, Plan
 from assistant.dialogue.errors import TurnRefused
 from assistant.dialogue.turns import Dialogue
 from assistant.wording import say
@@ -31,6 +31,7 @@ LARGEST_FORM = 65_536
 CALL_SID = re.compile(r"CA[0-9a-f]{32}")
 NUMBER = re.compile(r"\d{1,6}")
 LONGEST_NUMBER = 40
+LONGEST_TOKEN = 200
 CALLS_AT_ONCE = 64
 MOST_WAITS = 20
 ENDED = frozenset(("completed", "busy", "failed", "no-answer", "canceled"))
@@ -132,16 +133,15 @@ def _hear(shared: Edge, sid: str, number: int) -> None:
             return
         if answer_of(session, sid, number) is not None:
             return
-        hear(
-            session,
-            sid,
-            number,
+        told = Heard(
             digits=form.get("Digits", ""),
             speech=form.get("SpeechResult", ""),
             confidence=_confidence(form.get("Confidence", "")),
             dialled=form.get("DialCallStatus", "")[:LONGEST_NUMBER],
-            now=now,
+            card=form.get("Result", "")[:LONGEST_NUMBER],
+            token=form.get("PaymentToken", "")[:LONGEST_TOKEN],
         )
+        hear(session, sid, number, told, now)
 
 
 def _hold(shared: Edge, sid: str, number: int) -> Response:

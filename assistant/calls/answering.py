@@ -9,18 +9,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from assistant.buttons import issue_buttons
 from assistant.calls.compose import Composed, Option, compose, plan_of, spoken
 from assistant.calls.models import Call, CallStep
 from assistant.calls.plan import Plan
-from assistant.calls.reacting import Ask, again, issue, put, set_menu, understood, word
+from assistant.calls.reacting import Ask, Charge, again, issue, put, set_menu, text_link, understood, word
 from assistant.cards import button as button_to
+from assistant.dialogue.turns import Message
 from assistant.models import ChatSession, Ticket
-from assistant.texts.compose import signed
-from assistant.texts.outgoing import queue_text
-from assistant.wording import say
+from assistant.outcomes import outcome_message
 from billing.accounts import position
 from billing.context import Context
+from billing.models import Quote
+from billing.payment_records import get_payment
 from billing.payment_states import OPEN_STATES
+from billing.quotes import open_quote
 
 MISSES = ("not_understood", "out_of_scope", "offer_help")  # sentences of the dialogue that say so
 
@@ -47,7 +50,9 @@ def answered(
     words = (*composed.words, *_texted(session, context, call, composed))
     if not spoken(composed.menu) and not wants_amount:
         words = (*words, word(call, "call_anything_else"))
-    plan = put(call, plan_of(replace(composed, words=words, menu=menu), call.language, wants_amount=wants_amount))
+    is_quote = composed.is_quote or _keyed_in(session, context, call, composed) is not None
+    composed = replace(composed, words=words, menu=menu, is_quote=is_quote)
+    plan = put(call, plan_of(composed, call.language, wants_amount=wants_amount))
     if whole in (word(call, "goodbye"), word(call, "cancelled_goodbye")):
         call.stage = "over"
         return Plan(call.language, says=composed.words, ends="hang_up")
@@ -60,6 +65,8 @@ def answered(
 
 def _menu(session: Session, context: Context, call: Call, wanted: Ask, composed: Composed) -> list[Option]:
     menu = list(composed.menu)
+    if (quote := _keyed_in(session, context, call, composed)) is not None:
+        menu = [*_ways_to_enter(call, quote, composed.links[-1]["url"]), *menu]
     if composed.payment is not None and composed.payment["state"] in OPEN_STATES and not call.wants_text:
         chat = session.get_one(ChatSession, wanted.principal.sender)
         if chat.phone is not None and context.settings.can_text:
@@ -82,27 +89,51 @@ def _asks_for_amount(call: Call, wanted: Ask, composed: Composed) -> bool:
 
 
 def _texted(session: Session, context: Context, call: Call, composed: Composed) -> list[str]:
-    """Links go to the number on file, never to whatever number calls. What is said about it."""
-    if not composed.links:
+    """Links go out by text, unless the card can be keyed in instead. What is said about it."""
+    if not composed.links or _keyed_in(session, context, call, composed) is not None:
         return []
+    return [text_link(session, context, call, composed.links[-1]["url"])]
+
+
+def _keyed_in(session: Session, context: Context, call: Call, composed: Composed) -> Quote | None:
+    """The quote that a new card would pay, where the caller can key one in."""
+    if not context.settings.twilio_pay_connector or not composed.links or composed.links[-1]["purpose"] != "pay":
+        return None
     chat = session.get_one(ChatSession, call.sender)
-    settings, sent = context.settings, None
-    if chat.phone is not None and settings.can_text:
-        words = say("text_link_from_call", call.language, "sms", url=composed.links[-1])
-        sent = queue_text(
-            session,
-            settings=settings,
-            phone=chat.phone,
-            kind="result",
-            now=context.now(),
-            body=signed(words, settings.sms_sender_name),
-            account_id=chat.account_id,
-            portal_user_id=chat.portal_user_id,
-            key=f"{call.sid}:{call.number}:link",
-        )
-    if sent is None or chat.phone is None:
-        return [word(call, "call_no_link")]
-    return [word(call, "call_link_texted", ending=" ".join(chat.phone[-4:]))]
+    quote = open_quote(session, chat.account_id, context.now())
+    return quote if quote is not None and quote.sender == chat.sender and quote.method_id is None else None
+
+
+def _ways_to_enter(call: Call, quote: Quote, url: str) -> list[Option]:
+    """The box of the secure page ("save this card") is a key of its own here, and never the first one."""
+    card = {"quote_id": str(quote.id)}
+    return [
+        Option(word(call, "call_key_card"), "", "key_card", card | {"save": False}),
+        Option(word(call, "call_key_and_save"), "", "key_card", card | {"save": True}),
+        Option(word(call, "call_link_instead"), "", "text_link", {"url": url}),
+    ]
+
+
+def charged(
+    session: Session,
+    context: Context,
+    call: Call,
+    step: CallStep,
+    wanted: Charge,
+    payment_id: int | None,
+    refused: str | None,
+) -> Plan:  # fmt: skip
+    """What became of the card that was keyed in; `refused` is why no bank was asked."""
+    now, principal = context.now(), wanted.principal
+    if payment_id is None:
+        message: dict[str, Any] = {"text": refused or "", "buttons": [], "card": None}
+    else:
+        payment = get_payment(session, payment_id)
+        message = outcome_message(session, payment, call.language, "voice", now, context.settings)
+    messages = issue_buttons(session, principal.sender, [message], now)
+    put(call, Plan(call.language))  # the card is not waited for any more
+    asked = Ask(principal, Message(f"{call.sid}:{step.number}"))
+    return answered(session, context, call, step, asked, {"language": call.language, "messages": messages})
 
 
 def _handed_over(session: Session, call: Call, step: CallStep) -> bool:

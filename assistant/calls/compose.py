@@ -32,11 +32,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """`menu`: all options, those without a key of their own among them. `links`: addresses that no ear can keep."""
+    """`menu`: all options, with those that have no key of their own. `links`: cards with an address in them."""
 
     words: tuple[str, ...]
     menu: Sequence[Option]
-    links: Sequence[str]
+    links: Sequence[Mapping[str, Any]]
     is_quote: bool
     payment: Mapping[str, Any] | None
 
@@ -56,7 +56,7 @@ def compose(session: Session, messages: Sequence[Mapping[str, Any]]) -> Composed
     return Composed(
         words=parts(*(breath for message in messages for breath in breaths(message["text"]))),
         menu=[Option(b["title"], b["id"], *known[b["id"]]) for b in buttons],
-        links=[card["url"] for card in cards if card["type"] == "link"],
+        links=[card for card in cards if card["type"] == "link"],
         is_quote=any(card["type"] == "quote" for card in cards),
         payment=next((card for card in cards if card["type"] == "payment"), None),
     )

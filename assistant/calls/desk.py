@@ -14,14 +14,16 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from assistant.calls.answering import answered
+from assistant.calls.answering import answered, charged
 from assistant.calls.models import Call, CallStep
+from assistant.calls.paying import charge
 from assistant.calls.plan import Heard, Plan
-from assistant.calls.reacting import Ask, react
+from assistant.calls.reacting import Ask, Charge, react
 from assistant.calls.signing_in import language_of_caller, proved_user
 from assistant.dialogue.errors import TurnRefused
 from assistant.dialogue.turns import Dialogue, take_turn
 from assistant.redact import redact
+from billing.context import Context
 
 LONGEST_SPEECH = 500
 MOST_DIGITS = 20
@@ -41,10 +43,7 @@ def begin_call(session: Session, sid: str, phone: str, now: datetime) -> None:
     session.execute(insert(CallStep).values(**first).on_conflict_do_nothing())
 
 
-def hear(
-    session: Session, sid: str, number: int, *, digits: str, speech: str, confidence: float | None, dialled: str,
-    now: datetime,
-) -> None:  # fmt: skip
+def hear(session: Session, sid: str, number: int, told: Heard, now: datetime) -> None:
     """Stores what step `number` has heard, once: without card numbers, and of a PIN only whom it proves.
 
     Raises StepRefused for a call that never began, and for a step that does not follow.
@@ -54,19 +53,14 @@ def hear(
         raise StepRefused
     if number <= call.number:
         return
-    digits = digits[:MOST_DIGITS]
+    digits = told.digits[:MOST_DIGITS]
     if call.stage == "pin":
-        heard = Heard(digits="*" if digits == "*" else "", user_id=proved_user(session, call, digits, now))
-        heard = replace(heard, digits=heard.digits or ("#" if digits else ""))  # that something was keyed in
+        keyed_in = "*" if digits == "*" else "#" if digits else ""  # that something was, not what
+        heard = Heard(digits=keyed_in, user_id=proved_user(session, call, digits, now))
     else:
-        keyed, said = redact(digits), redact(speech[:LONGEST_SPEECH])
-        heard = Heard(
-            digits="" if keyed.removed else digits,
-            speech=said.text,
-            confidence=confidence,
-            card_removed=keyed.removed or said.removed,
-            dialled=dialled,
-        )
+        keyed, said = redact(digits), redact(told.speech[:LONGEST_SPEECH])
+        removed = keyed.removed or said.removed
+        heard = replace(told, digits="" if keyed.removed else digits, speech=said.text, card_removed=removed)
     call.number = number
     session.add(CallStep(call_sid=sid, number=number, heard=asdict(heard), received_at=now))
 
@@ -81,6 +75,8 @@ def answer_step(dialogue: Dialogue, sid: str, number: int) -> Plan:
         wanted = react(session, context, call, Heard(**step.heard), number)
         if isinstance(wanted, Plan):
             return _finish(step, wanted, context.now())
+    if isinstance(wanted, Charge):
+        return _charge(context, sid, number, wanted)
     return _ask(dialogue, sid, number, wanted)
 
 
@@ -104,6 +100,16 @@ def _ask(dialogue: Dialogue, sid: str, number: int, wanted: Ask) -> Plan:
         if step.answer is not None:
             return Plan.of(step.answer)
         return _finish(step, answered(session, context, call, step, wanted, answer), context.now())
+
+
+def _charge(context: Context, sid: str, number: int, wanted: Charge) -> Plan:
+    """Charges the quote, once however often it is tried: a quote that is spent answers with its payment."""
+    payment_id, refused = charge(context, wanted)
+    with context.sessions.begin() as session:
+        call, step = _locked(session, sid, number)
+        if step.answer is not None:
+            return Plan.of(step.answer)
+        return _finish(step, charged(session, context, call, step, wanted, payment_id, refused), context.now())
 
 
 def _locked(session: Session, sid: str, number: int) -> tuple[Call, CallStep]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Ends = Literal["listen", "dial", "hang_up", "hold"]
+Ends = Literal["listen", "dial", "hang_up", "pay"]
 Keys = Literal["one", "many"]  # one is taken at once, many end with #
 
 
@@ -24,6 +24,8 @@ class Plan:
     keys: Keys = "one"
     speech: bool = True
     ends: Ends = "listen"
+    quote: str = ""  # id of what a card that is keyed in now will pay
+    save: bool = False
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Plan:
@@ -43,6 +45,8 @@ class Heard:
     card_removed: bool = False
     user_id: int | None = None
     dialled: str = ""
+    card: str = ""  # how keying in a card ended, in Twilio's words
+    token: str = ""  # the gateway's, for that card
 
     @property
     def nothing(self) -> bool:

@@ -23,6 +23,8 @@ from assistant.identity import Principal, principal_of_sender
 from assistant.method_choice import Chosen, read_method
 from assistant.models import ChatSession
 from assistant.opt_out import record_consent
+from assistant.texts.compose import signed
+from assistant.texts.outgoing import queue_text
 from assistant.wording import either, say
 from billing.accounts import get_account, position, usable_methods
 from billing.context import Context
@@ -48,7 +50,19 @@ class Ask:
     first: bool = False  # the caller is known since this step
 
 
-def react(session: Session, context: Context, call: Call, heard: Heard, number: int) -> Plan | Ask:
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A card was keyed in to Twilio: its token pays the quote that was read out before."""
+
+    principal: Principal
+    quote_id: str
+    token: str
+    save: bool
+
+
+def react(  # noqa: PLR0911  (one return a kind of step)
+    session: Session, context: Context, call: Call, heard: Heard, number: int
+) -> Plan | Ask | Charge:
     """`number` is the step's. What is answered without the dialogue is noted on `call` in this transaction."""
     if heard.dialled:
         return _after_transfer(context, call, heard)
@@ -57,6 +71,8 @@ def react(session: Session, context: Context, call: Call, heard: Heard, number: 
     if call.stage == "over" or call.sender is None:
         return Plan(call.language, says=(word(call, "goodbye"),), ends="hang_up")
     principal = principal_of_sender(session, call.sender, context.now())
+    if call.plan is not None and call.plan["ends"] == "pay":
+        return _card_keyed(call, principal, heard)
     if heard.nothing:
         return again(context, call, "call_silent", nothing=True)
     if heard.digits:
@@ -218,6 +234,11 @@ def _amount_keyed(
 def _chosen(
     session: Session, context: Context, call: Call, principal: Principal, option: Option, number: int
 ) -> Plan | Ask:  # fmt: skip
+    if option.intent == "key_card":
+        quote, save = str(option.data["quote_id"]), bool(option.data["save"])
+        return put(call, Plan(call.language, says=(word(call, "call_card_next"),), ends="pay", quote=quote, save=save))
+    if option.intent == "text_link":
+        return _link_instead(session, context, call, str(option.data["url"]))
     if option.intent != "text_me":
         return _press(principal, call, number, option)
     phone = session.get_one(ChatSession, principal.sender).phone
@@ -227,6 +248,47 @@ def _chosen(
     rest = [other for other in menu_of(call) if other.intent != "text_me"]
     set_menu(call, rest)
     return put(call, Plan(call.language, asks=parts(word(call, "call_will_text"), menu_prompt(rest, 0, call.language))))
+
+
+def _link_instead(session: Session, context: Context, call: Call, url: str) -> Plan:
+    rest = [option for option in menu_of(call) if option.intent not in ("key_card", "text_link")]
+    set_menu(call, rest)
+    return put(
+        call,
+        Plan(call.language, asks=parts(text_link(session, context, call, url), menu_prompt(rest, 0, call.language))),
+    )
+
+
+def _card_keyed(call: Call, principal: Principal, heard: Heard) -> Plan | Charge:
+    """How `<Pay>` ended: with a token, with a star, or not at all; then it can be tried again, or the link be had."""
+    asked = Plan.of(call.plan or {})
+    if heard.card == "success" and heard.token:
+        understood(call)
+        return Charge(principal, asked.quote, heard.token, asked.save)
+    key = "call_card_star" if heard.card == "caller-interrupted-with-star" else "call_card_failed"
+    return put(call, Plan(call.language, asks=parts(word(call, key), menu_prompt(menu_of(call), 0, call.language))))
+
+
+def text_link(session: Session, context: Context, call: Call, url: str) -> str:
+    """Sends a link to the number on file, never to whatever number calls. What is said about it."""
+    chat = session.get_one(ChatSession, call.sender)
+    settings, sent = context.settings, None
+    if chat.phone is not None and settings.can_text:
+        words = say("text_link_from_call", call.language, "sms", url=url)
+        sent = queue_text(
+            session,
+            settings=settings,
+            phone=chat.phone,
+            kind="result",
+            now=context.now(),
+            body=signed(words, settings.sms_sender_name),
+            account_id=chat.account_id,
+            portal_user_id=chat.portal_user_id,
+            key=f"{call.sid}:{call.number}:link",
+        )
+    if sent is None or chat.phone is None:
+        return word(call, "call_no_link")
+    return word(call, "call_link_texted", ending=" ".join(chat.phone[-4:]))
 
 
 def menu_of(call: Call) -> list[Option]:

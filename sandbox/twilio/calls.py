@@ -12,10 +12,11 @@ from typing import Any, Literal
 from urllib.parse import urljoin
 
 from sandbox.config import TwilioAccount
+from sandbox.twilio.card_keys import QUESTIONS, Tokenise
 from sandbox.twilio.line import Line
 from sandbox.twilio.numbers import place_fields
 from sandbox.twilio.texts import API_VERSION, new_sid
-from sandbox.twilio.voice_twiml import Document, Gather, Go, NoCall, Pause, Said, read
+from sandbox.twilio.voice_twiml import Document, Gather, Go, NoCall, Pause, Pay, Said, read
 
 MOST_DOCUMENTS = 40  # in a row without the caller; more goes round in circles
 DIAL_OUTCOMES = ("completed", "busy", "no-answer", "failed")
@@ -38,7 +39,8 @@ class Call:
     to: str
     dialled: str  # how it ends when the service puts the caller through
     captions: list[Caption] = field(default_factory=list)
-    listening: Gather | None = None
+    listening: Gather | Pay | None = None
+    keyed: list[str] = field(default_factory=list)  # of a card: number, expiry, code; never shown, forgotten at once
     status: str = "ringing"
     error: int | None = None
     address: str = ""  # of the document that is being carried out
@@ -47,9 +49,11 @@ class Call:
 
     def as_json(self) -> dict[str, Any]:
         listening = self.listening
-        waits_for = (
-            {"keys": "one" if listening.keys == 1 else "many", "speech": listening.speech} if listening else None
-        )
+        waits_for: dict[str, Any] | None = None
+        if isinstance(listening, Pay):
+            waits_for = {"keys": "card", "speech": False}
+        elif listening is not None:
+            waits_for = {"keys": "one" if listening.keys == 1 else "many", "speech": listening.speech}
         captions = [{"by": c.by, "text": c.text, "language": c.language} for c in self.captions]
         return {
             **{"sid": self.sid, "phone": self.phone, "to": self.to, "status": self.status, "error": self.error},
@@ -82,11 +86,14 @@ class Switchboard:
             self._follow(line, account, call, account.voice_webhook_url, {})
         return call
 
-    def key(self, line: Line, account: TwilioAccount, call: Call, digits: str) -> None:
+    def key(self, line: Line, account: TwilioAccount, call: Call, digits: str, tokenise: Tokenise) -> None:
         """Presses keys. Those that nothing waits for are lost, as on any telephone."""
         with call.line:
             gather = call.listening
             if gather is None:
+                return
+            if isinstance(gather, Pay):
+                self._key_card(line, account, call, gather, digits, tokenise)
                 return
             if gather.keys is not None:
                 taken = digits[: gather.keys]
@@ -99,7 +106,7 @@ class Switchboard:
         """Speaks; `words` is what the recogniser makes of it. Where only keys are taken nobody listens."""
         with call.line:
             gather = call.listening
-            if gather is None:
+            if gather is None or isinstance(gather, Pay):
                 return
             call.captions.append(Caption("caller", words, gather.language))
             if gather.speech:
@@ -113,6 +120,9 @@ class Switchboard:
             if gather is None:
                 return
             call.captions.append(Caption("caller", "…"))
+            if isinstance(gather, Pay):
+                self._card_is(line, account, call, gather, {"Result": "too-many-failed-attempts"})
+                return
             if gather.tells_of_nothing:
                 self._follow(line, account, call, urljoin(call.address, gather.action), {"Digits": ""})
             else:
@@ -123,6 +133,29 @@ class Switchboard:
         with call.line:
             if call.status != "completed":
                 self._end(line, account, call, "The caller has hung up.")
+
+    # -------------------------------------------------------------------------------------------- keying in a card
+
+    def _key_card(
+        self, line: Line, account: TwilioAccount, call: Call, pay: Pay, digits: str, tokenise: Tokenise
+    ) -> None:
+        """Number, expiry (MMYY) and code, each ended by #; * goes back."""
+        for part in digits.replace("#", "# ").split():
+            call.captions.append(Caption("caller", "[…]"))
+            if "*" in part:
+                self._card_is(line, account, call, pay, {"Result": "caller-interrupted-with-star"})
+                return
+            call.keyed.append(part.removesuffix("#"))
+            questions = QUESTIONS[pay.language[:2]]
+            if len(call.keyed) < len(questions):
+                call.captions.append(Caption("service", questions[len(call.keyed)], pay.language))
+            else:
+                self._card_is(line, account, call, pay, tokenise(*call.keyed))
+                return
+
+    def _card_is(self, line: Line, account: TwilioAccount, call: Call, pay: Pay, told: dict[str, str]) -> None:
+        call.keyed.clear()
+        self._follow(line, account, call, urljoin(call.address, pay.action), told)
 
     # ------------------------------------------------------------------------------------------------ what it does
 
@@ -166,6 +199,10 @@ class Switchboard:
                         for prompt in verb.prompts
                         if isinstance(prompt, Said)
                     ]
+                    call.listening, call.rest = verb, Document(document.verbs[place + 1 :])
+                    return None
+                case Pay():
+                    call.captions.append(Caption("service", QUESTIONS[verb.language[:2]][0], verb.language))
                     call.listening, call.rest = verb, Document(document.verbs[place + 1 :])
                     return None
                 case Go(kind="redirect"):

@@ -10,6 +10,7 @@ from sandbox.bank.errors import BankError, invalid, missing
 from sandbox.box import box
 from sandbox.twilio.access import account
 from sandbox.twilio.calls import DIAL_OUTCOMES, Call
+from sandbox.twilio.card_keys import tokeniser
 from sandbox.twilio.numbers import is_number
 
 blueprint = Blueprint("calls", __name__)
@@ -50,7 +51,7 @@ def press(sid: str) -> Response:
     if not isinstance(digits, str) or not 0 < len(digits) <= MOST_KEYS or not set(digits) <= KEYS:
         raise invalid(f"digits: up to {MOST_KEYS} of 0123456789*#")
     shared, call = box(), _call(sid)
-    shared.switchboard.key(shared.line, account(), call, digits)
+    shared.switchboard.key(shared.line, account(), call, digits, tokeniser(shared))
     return jsonify(call.as_json())
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from xml.etree import ElementTree
 
 PARSE_FAILURE = 12100  # https://www.twilio.com/docs/api/errors/12100
+NO_CONNECTOR = 64020  # https://www.twilio.com/docs/api/errors/64020
 INVALID_VERB, INVALID_ATTRIBUTE = 12200, 13327  # schema; speechModel and speechTimeout="auto" exclude each other
 
 ATTRIBUTES: dict[str, frozenset[str]] = {
@@ -23,6 +24,12 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
         )
     ),
     "Redirect": frozenset(("method",)),
+    "Pay": frozenset(
+        (
+            *("input", "action", "paymentConnector", "tokenType", "chargeAmount", "securityCode", "postalCode"),
+            *("maxAttempts", "timeout", "language", "validCardTypes", "currency", "description", "paymentMethod"),
+        )
+    ),
     "Dial": frozenset(("action", "method", "timeout", "callerId", "answerOnBridge", "timeLimit")),
     "Hangup": frozenset(),
 }
@@ -63,6 +70,14 @@ class Gather:
 
 
 @dataclass(frozen=True, slots=True)
+class Pay:
+    """Twilio asks for a card itself, and tells of a token."""
+
+    action: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
     """On to another document, or off the line."""
 
@@ -71,7 +86,7 @@ class Go:
     action: str = ""
 
 
-Verb = Said | Pause | Gather | Go
+Verb = Said | Pause | Gather | Pay | Go
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,7 @@ def read(content: bytes) -> Document:
     return Document([_verb(element) for element in root])
 
 
-def _verb(element: ElementTree.Element) -> Verb:
+def _verb(element: ElementTree.Element) -> Verb:  # noqa: PLR0911  (one return a verb)
     known = ATTRIBUTES.get(element.tag)
     if known is None:
         raise NoCall(INVALID_VERB, f"<{element.tag}> is no verb that is known here")
@@ -103,6 +118,8 @@ def _verb(element: ElementTree.Element) -> Verb:
             return Pause(float(element.get("length", "1")))
         case "Gather":
             return _gather(element)
+        case "Pay":
+            return _pay(element)
         case "Redirect":
             return Go("redirect", (element.text or "").strip())
         case "Dial":
@@ -116,6 +133,16 @@ def _say(element: ElementTree.Element) -> Said:
     if not text:
         raise NoCall(INVALID_VERB, "<Say> has nothing to say")
     return Said(text, element.get("language", "en-US"), element.get("voice", ""))
+
+
+def _pay(element: ElementTree.Element) -> Pay:
+    """Only tokens: a connector that charged by itself would know nothing of quotes."""
+    given = element.attrib
+    if not given.get("paymentConnector"):
+        raise NoCall(NO_CONNECTOR, "<Pay> without a connector")
+    if given.get("chargeAmount") != "0" or given.get("tokenType") not in ("payment-method", "one-time", "reusable"):
+        raise NoCall(INVALID_VERB, "<Pay> must tokenise, and charge nothing")
+    return Pay(given.get("action", ""), given.get("language", "en-US"))
 
 
 def _gather(element: ElementTree.Element) -> Gather:

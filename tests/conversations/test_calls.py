@@ -109,6 +109,57 @@ def test_a_bank_without_an_answer_is_waited_for_and_never_called_a_decline(maya:
     assert maya.account.charged() == [Decimal("45.00")]
 
 
+@pytest.fixture
+def noah(customers: Customers) -> Caller:
+    """No saved card; he keys his in."""
+    caller = customers.call(customers.account("noah"))
+    caller.keys_in_cards = True
+    caller.call()
+    return caller
+
+
+@pytest.mark.parametrize("save", [False, True])
+def test_a_new_card_is_keyed_in_and_kept_only_if_asked(noah: Caller, save: bool) -> None:
+    noah.say("pay 20")
+    assert "about to charge $20.00 to a new card" in noah.text
+    noah.press("To do that and keep the card" if save else "To key in the card and pay now")
+    for keys in ("5555555555554444#", "1239#", "123#"):
+        noah.keyed(keys)
+    assert "Thank you! $20.00 is paid." in noah.text
+    assert noah.account.charged() == [Decimal("20.00")]
+    noah.say("pay 20")
+    assert any("4444" in button["title"] for button in noah.answer.buttons) == save
+    assert "5555" not in str(noah.captions)
+
+
+def test_a_card_that_cannot_be_read_or_is_left_charges_nothing_and_the_link_is_still_offered(noah: Caller) -> None:
+    noah.say("pay 20")
+    noah.press("To key in the card and pay now")
+    for keys in ("4242424242424241#", "1239#", "123#"):
+        noah.keyed(keys)
+    assert "could not be read, and nothing was charged" in noah.text
+    noah.press("To key in the card and pay now")
+    noah.keyed("4242*")
+    assert "nothing was charged" in noah.text
+    noah.press("To get a link by text instead")
+    noah.page().pay("4242")
+    until(lambda: noah.account.charged() == [Decimal("20.00")], 60, lambda: str(noah.account.payments()))
+
+
+def test_a_declined_new_card_is_followed_by_another(noah: Caller) -> None:
+    noah.say("pay 20")
+    noah.press("To key in the card and pay now")
+    for keys in ("4000000000000002#", "1239#", "123#"):
+        noah.keyed(keys)
+    assert "declined" in noah.text
+    noah.press("A new card")
+    noah.press("To key in the card and pay now")
+    for keys in ("4242424242424242#", "1239#", "123#"):
+        noah.keyed(keys)
+    assert "Thank you! $20.00 is paid." in noah.text
+    assert noah.account.charged() == [Decimal("20.00")]
+
+
 def test_a_payment_under_way_keeps_a_second_one_off_the_phone(customers: Customers, chloe: Caller) -> None:
     tab = customers.talk(chloe.account)
     tab.say("payer 20 avec mon compte bancaire")

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from sandbox.twilio.voice_twiml import INVALID_ATTRIBUTE, INVALID_VERB, PARSE_FAILURE, Gather, NoCall, read
+from sandbox.twilio.voice_twiml import (
+    INVALID_ATTRIBUTE,
+    INVALID_VERB,
+    NO_CONNECTOR,
+    PARSE_FAILURE,
+    Gather,
+    NoCall,
+    read,
+)
 from tests.sandbox.telephone import MAYA, NUMBER, PUBLIC_URL, Telephone
 
 ASKS = (
@@ -115,6 +123,8 @@ def test_who_hangs_up_is_told_of_once(telephone: Telephone) -> None:
         (b'<Response><Gather input="dtmf" speechTimeout="auto"/></Response>', INVALID_VERB),
         (b"<Response><Gather><Dial>1</Dial></Gather></Response>", INVALID_VERB),
         (b'<Response><Gather input="speech" speechTimeout="auto" speechModel="x"/></Response>', INVALID_ATTRIBUTE),
+        (b'<Response><Pay action="/paid" chargeAmount="0" tokenType="payment-method"/></Response>', NO_CONNECTOR),
+        (b'<Response><Pay action="/paid" chargeAmount="5.00" paymentConnector="x"/></Response>', INVALID_VERB),
     ],
 )
 def test_an_answer_that_twilio_would_not_take_ends_the_call_with_its_error(
@@ -125,6 +135,39 @@ def test_an_answer_that_twilio_would_not_take_ends_the_call_with_its_error(
     assert wrong.value.code == code
     told = call(telephone, answer)
     assert (told["status"], told["error"]) == ("completed", code)
+
+
+PAYS = (
+    b'<Response><Pay action="/paid" chargeAmount="0" tokenType="payment-method" paymentConnector="sandbox"/></Response>'
+)
+
+
+def test_a_card_that_is_keyed_in_becomes_a_token_and_is_shown_nowhere(telephone: Telephone) -> None:
+    placed = call(telephone, PAYS)
+    assert placed["listening"] == {"keys": "card", "speech": False}
+    telephone.edge.next()
+    act(telephone, placed["sid"], "speech", text="4242")
+    act(telephone, placed["sid"], "keys", digits="4242424242424242#")
+    told = act(telephone, placed["sid"], "keys", TELLS, digits="1239#123#")
+    post = telephone.edge.next()
+    assert (post.path, post.form["Result"]) == ("/paid", "success")
+    assert post.form["PaymentToken"].startswith("tok_")
+    assert post.form["PaymentCardNumber"] == "xxxxxxxxxxxx4242"
+    assert "4242424242" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("keys", "result"),
+    [
+        ("4242424242424241#1239#123#", "too-many-failed-attempts"),
+        ("4242#*", "caller-interrupted-with-star"),
+    ],
+)
+def test_what_is_no_card_has_another_result(telephone: Telephone, keys: str, result: str) -> None:
+    sid = call(telephone, PAYS)["sid"]
+    telephone.edge.next()
+    act(telephone, sid, "keys", TELLS, digits=keys)
+    assert telephone.edge.next().form["Result"] == result
 
 
 def test_no_answer_is_an_error_too(telephone: Telephone) -> None:

@@ -41,6 +41,7 @@ class Caller(Texter):
     """One person at one telephone, who keys in account number and PIN first. Their phone gets the texts as well."""
 
     sid: str = ""
+    keys_in_cards: bool = False  # else a link is asked for, where the choice is offered
     captions: list[dict[str, Any]] = field(default_factory=list)
     _telephone: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120, trust_env=False))
 
@@ -124,12 +125,16 @@ class Caller(Texter):
         place = shown.index(options[found[0]])
         if len(shown) <= AT_ONCE:
             return self._key(str(place + 1), title)
-        page, key = divmod(place, AT_ONCE - 1)
-        row, pages = self._row(), -(-len(shown) // (AT_ONCE - 1))
-        for _ in range((page - row.page) % pages):
+        self._to_page_of(place)
+        return self._key(str(place % (AT_ONCE - 1) + 1), title)
+
+    def _to_page_of(self, place: int) -> None:
+        """By “for more”, as often as it takes."""
+        shown = [option for option in self._menu() if option.intent not in ("cancel", "human")]
+        page, pages = place // (AT_ONCE - 1), -(-len(shown) // (AT_ONCE - 1))
+        for _ in range((page - self._row().page) % pages):
             here = len(shown[(self._row().page % pages) * (AT_ONCE - 1) :][: AT_ONCE - 1])
             self._do("keys", {"digits": str(here + 1)})
-        return self._key(str(key + 1), title)
 
     def _key(self, key: str, title: str) -> Answer:
         digits = key if self._row_plan_keys() == "one" else f"{key}#"
@@ -148,6 +153,14 @@ class Caller(Texter):
             meant = [place for place in doubted if Decimal(menu[place].data["amount_minor"]) / 100 == said]
             if meant:
                 return self._key(str(meant[0] + 1), words)
+        link = next((place for place, option in enumerate(menu) if option.intent == "text_link"), None)
+        if link is not None and not self.keys_in_cards:
+            before = self.answer
+            self._to_page_of(link)
+            more = self._key(str(link % (AT_ONCE - 1) + 1), words)
+            told = [{"text": f"{before.text} {more.text}", "buttons": more.buttons, "card": None}]
+            cards = [{"text": "", "buttons": [], "card": card} for card in before.cards]
+            self.answer = Answer(words, told + cards, before.state)
         if menu and menu[0].intent == "text_me":
             before = self.answer
             self._do("keys", {"digits": "1"})

@@ -24,7 +24,7 @@ from billing.models import Account, Quote
 from billing.money import Money
 from billing.pins import hash_pin
 from billing.quotes import mark_delivered, quote_payment
-from sandbox.twilio.voice_twiml import Gather, Go, Said, Verb, read
+from sandbox.twilio.voice_twiml import Gather, Go, Pay, Said, Verb, read
 from tests.billing.builders import some_settings
 from tests.support.fake_bot import FakeBot, Thinking, says
 from tests.webhook import text_forgery as forgery
@@ -363,3 +363,35 @@ def test_hanging_up_leaves_no_quote_to_say_yes_to(
         assert session.scalars(select(Quote.state)).all() == ["void"]
         assert session.scalars(select(Call)).one().ended_at is not None
     assert caller.keys("1")[-1] == Go("hang_up")
+
+
+@pytest.mark.parametrize(
+    "result", ["payment-connector-error", "internal-error", "validation-error", "new-one", "success"]
+)
+def test_whatever_pay_says_without_a_token_charges_nothing(
+    make_app: Callable[..., Flask],
+    known: Account,
+    bot: FakeBot,
+    sessions: SessionFactory,
+    clock: RunningClock,
+    result: str,
+) -> None:
+    caller = Telephone(make_app(**TWILIO, twilio_pay_connector="ours").test_client())
+    caller.signs_in(known)
+    with sessions.begin() as session:
+        chat = session.get_one(ChatSession, session.scalars(select(Call.sender)).one())
+        quote_payment(
+            session, settings=some_settings(), account_id=known.id, amount=Money(1000, "CAD"), method_id=None,
+            channel="page", sender=chat.sender, portal_user_id=chat.portal_user_id, now=clock(),
+        )  # fmt: skip
+    link = {"type": "link", "url": "http://x/pay/1", "purpose": "pay", "expires_at": clock().isoformat()}
+    bot.answer = lambda _turn: says("I am about to charge 10 dollars to a new card.", card=link)
+    offered = caller.says("with a new card")
+    assert "To key in the card and pay now, press 1." in heard(offered)
+    assert isinstance(caller.keys("1")[-1], Pay)
+    caller.number += 1
+    again = verbs(caller.posts(f"/twilio/voice/step?n={caller.number}", Result=result))
+    assert "nothing was charged" in heard(again)
+    assert "To key in the card and pay now, press 1." in heard(again)
+    with sessions() as session:
+        assert session.scalar(text("select count(*) from payments where quote_id is not null")) == 0

@@ -41,7 +41,7 @@ function draw() {
   byId("hook").classList.toggle("on", talking);
   field.disabled = !talking || busy;
   for (const key of byId("keys").children) key.disabled = !talking || busy;
-  byId("dial").textContent = keyed;
+  byId("dial").textContent = call?.listening?.keys === "card" ? "•".repeat(keyed.length) : keyed;
 }
 
 async function act(what, ...more) {
@@ -63,10 +63,11 @@ async function act(what, ...more) {
 
 function press(key) {
   clearTimeout(idle);
-  if (call?.listening?.keys !== "many") return act(sandbox.keys, call.sid, key);
+  const wanted = call?.listening?.keys;
+  if (wanted === "one") return act(sandbox.keys, call.sid, key);
   keyed += key;
   draw();
-  if (key === "#" || (keyed.length === 1 && "*09".includes(key))) return send();
+  if (key === "#" || key === "*" || (wanted === "many" && keyed.length === 1 && "09".includes(key))) return send();
   idle = setTimeout(send, IDLE_MS);
   return undefined;
 }
