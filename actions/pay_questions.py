@@ -240,7 +240,7 @@ def hand_over_link(turn: Turn, wish: Wish, quote: Quote, *preface: str) -> Event
     )
     url = f"{turn.context.settings.public_url.rstrip('/')}/pay/{token}"
     by_keys = turn.principal.channel == "voice" and bool(turn.context.settings.twilio_pay_connector)
-    key = "quote_keyed_card" if by_keys else "quote_new_card"
+    key = "call_quote_new_card" if by_keys else "quote_new_card"
     text = turn.word(key, amount=quote.amount, effect=effect_of(turn, wish, quote), url=url)
     buttons = [button(turn.word("button_change_amount"), "inform_amount", change="amount")]
     if wish.methods:

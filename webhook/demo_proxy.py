@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
@@ -66,14 +67,28 @@ def _pass_on(pages: str, path: str) -> Response:
     if any(part in (".", "..") for part in parts) or parts[0] == "internal":  # what our commands ask it directly
         raise Refused("not_found")
     query = request.query_string.decode("latin-1")
+    client = edge().sandbox
     try:
-        answer = edge().sandbox.request(
+        asked = client.build_request(
             request.method,
             f"/{pages}/{quote(path)}" + (f"?{query}" if query else ""),
             content=b"" if request.method == "GET" else request.get_data(),
             headers=[(name, value) for name, value in request.headers if name.lower() not in _HOP],
         )
+        answer = client.send(asked, stream=True)
+        streams = answer.headers.get("Content-Type", "").startswith("text/event-stream")
+        content = _as_it_comes(answer) if streams else answer.read()
     except httpx.HTTPError:
         raise Refused("sandbox_down") from None
     headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _HOP]
-    return Response(answer.content, answer.status_code, headers)
+    return Response(content, answer.status_code, headers)
+
+
+def _as_it_comes(answer: httpx.Response) -> Iterator[bytes]:
+    """An event stream, until one of its ends is gone."""
+    try:
+        yield from answer.iter_raw()
+    except httpx.HTTPError:
+        return
+    finally:
+        answer.close()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import subprocess
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, redirect, request, send_from_directory
+from flask import Blueprint, Response, current_app, jsonify, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.bank import payments
@@ -28,6 +31,7 @@ from sandbox.twilio import texts
 blueprint = Blueprint("demo", __name__)
 STATIC = Path(__file__).parent / "static"
 TEXTS_SHOWN = 100
+LOOK_S, HEARTBEAT_S, STREAM_S = 0.25, 8.0, 600.0  # a browser comes back by itself
 TRAVEL: dict[str, dict[str, Any]] = {"at_once": {}, "late": {"delay_s": 8}, "twice": {"repeat": 1}, "lost": {"lose": 1}}
 START_OVER_S = 120  # a slow machine's time for a whole reset
 _starting_over = threading.Lock()
@@ -87,7 +91,34 @@ def make_portal_token() -> Response:
 @blueprint.get("/api/state")
 def state() -> Response:
     """`?customer=maya`: the account's payments at the bank (newest first), what can be decided, the mail, the texts."""
+    return jsonify(_state(_person(request.args.get("customer", ""))))
+
+
+@blueprint.get("/api/stream")
+def stream() -> Response:
+    """The same as server-sent events: at once, and whenever any of it changes. One stream for the whole page."""
     person = _person(request.args.get("customer", ""))
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy's own way to what it stands for
+
+    def events() -> Iterator[str]:
+        told, quiet_since = "", time.monotonic()
+        until = time.monotonic() + STREAM_S
+        while time.monotonic() < until:
+            with app.app_context():
+                now = json.dumps(_state(person), sort_keys=True)
+            if now != told:
+                told, quiet_since = now, time.monotonic()
+                yield f"data: {now}\n\n"
+            elif time.monotonic() - quiet_since > HEARTBEAT_S:
+                quiet_since = time.monotonic()
+                yield ": still here\n\n"
+            time.sleep(LOOK_S)
+
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(events(), mimetype="text/event-stream", headers=headers)
+
+
+def _state(person: Person) -> dict[str, Any]:
     others = [email for p in people().values() if p is not person for email in p.emails]
     with box().database.transaction() as tx:
         customer = tx.execute("select id from customers where account_number = %s", [person.account_number]).fetchone()
@@ -97,14 +128,14 @@ def state() -> Response:
         texted = texts.thread(tx, person.phone, after=None, limit=TEXTS_SHOWN) if person.phone else []
         behind = scenes(tx, box().line.wire)
     travel = next((name for name, mode in TRAVEL.items() if box().post.mode == Mode(**mode)), "")
-    return jsonify(
-        payments=shown,
-        mails=mails,
-        texts=texted,
-        scenes=behind,
-        travel=travel,
-        decline_reasons=list(payments.DECLINES),
-    )
+    return {
+        "payments": shown,
+        "mails": mails,
+        "texts": texted,
+        "scenes": behind,
+        "travel": travel,
+        "decline_reasons": list(payments.DECLINES),
+    }
 
 
 @blueprint.post("/api/bank/payments/<payment_id>/decide")

@@ -200,3 +200,29 @@ def test_starting_over_runs_the_command_and_tells_when_it_failed(postgres: Embed
         mark.write_text("x")
         failed = bank.client.post("/demo/api/start-over", json={})
         assert (failed.status_code, failed.json()["error"]["code"]) == (500, "reset_failed")
+
+
+def test_the_page_has_one_stream_that_tells_of_every_change(telephone: Telephone) -> None:
+    with telephone.http.stream("GET", "/demo/api/stream", params={"customer": "maya"}) as stream:
+        told = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: "))
+        assert next(told)["texts"] == []
+        telephone.send("You owe $452.10.", to="+15145550101")
+        assert [text["body"] for text in next(told)["texts"]] == ["You owe $452.10."]
+
+
+def test_how_events_travel_is_a_choice_of_four(sandbox: RunningSandbox) -> None:
+    travel = "/demo/api/bank/travel"
+    assert sandbox.client.post(travel, json={"how": "late"}).json() == {"travel": "late"}
+    assert sandbox.client.get("/demo/api/state?customer=maya").json()["travel"] == "late"
+    assert sandbox.client.post(travel, json={"how": "by pigeon"}).status_code == 400
+    assert sandbox.client.post(travel, json={"how": "at_once"}).status_code == 200
+
+
+def test_the_log_shows_what_went_over_the_wire_and_no_pin(telephone: Telephone) -> None:
+    sid = telephone.http.post("/twilio/calls", json={"from": "+15145550101"}).json()["sid"]
+    assert sid
+    telephone.text("BALANCE")
+    told = telephone.http.get("/demo/api/state", params={"customer": "maya"}).json()["scenes"]
+    lines = [scene["what"] for scene in told if scene["who"] == "twilio"]
+    assert any(line.startswith("POST /twilio/voice") for line in lines)
+    assert "POST /twilio/sms Body=BALANCE" in lines

@@ -19,7 +19,7 @@ from billing.database import SessionFactory, make_engine, make_session_factory
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.story import tell, tell_until_wrong
 
-SEEDS = int(os.environ.get("SEEDS", "16"))
+SEEDS = int(os.environ.get("SEEDS", "12"))
 IN_ONE_PROCESS = 100  # above it, starting more of them pays
 PATIENCE = 300  # stories in which a planted bug has to be noticed
 

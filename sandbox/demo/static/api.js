@@ -32,7 +32,6 @@ async function ask(path, { body, patience = PATIENCE_MS } = {}) {
 export const sandbox = {
   customers: () => ask("api/customers"),
   portalToken: (customer) => ask("api/portal-token", { body: { customer } }),
-  state: (customer) => ask(`api/state?customer=${encodeURIComponent(customer)}`),
   decide: (id, decision, reason) => ask(`api/bank/payments/${id}/decide`, { body: { decision, reason } }),
   startOver: () => ask("api/start-over", { body: {}, patience: RESET_MS }),
   text: (number, body) => ask(`phones/${number}/texts`, { body: { body } }),

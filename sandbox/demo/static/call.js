@@ -14,10 +14,8 @@ let shown = 0;
 let busy = false;
 let keyed = "";
 let idle;
-let heard = () => {};
 
-export function drawTelephone({ phone, account, pin }, onHeard) {
-  heard = onHeard;
+export function drawTelephone({ phone, account, pin }) {
   byId("call-hint").textContent = word("account_and_pin", account, pin);
   if (phone === number) return;
   if (call && call.status !== "completed") hangUp();
@@ -58,7 +56,6 @@ async function act(what, ...more) {
   }
   busy = false;
   draw();
-  heard();
 }
 
 function press(key) {

@@ -5,24 +5,23 @@ import { drawBank } from "./bank.js";
 import { drawTelephone } from "./call.js";
 import { byId, make, toast } from "./dom.js";
 import { drawMails, forgetMails, onRead } from "./mailbox.js";
-import { drawPhone, looked, onTexted } from "./phone.js";
+import { drawPhone, looked } from "./phone.js";
 import { drawScenes } from "./scenes.js";
 import { drawTour, forgetTour, step } from "./tour.js";
 import { speak, word, words } from "./words.js";
 
-const POLL_MS = 2000;
 let customers = [];
 let customer = null; // who is signed in
 
 // ---------------------------------------------------------------------------------------------- who is signed in
 
-async function signIn(key) {
+function signIn(key) {
   customer = customers.find((one) => one.key === key) ?? customers[0];
   byId("customer").value = customer.key;
   history.replaceState(null, "", `#${customer.key}`);
   window.Remit.reset?.();
   use(customer.language);
-  await refresh();
+  listen();
 }
 
 // The assistant is here as on any portal: one tag, and a function that vouches for who is signed in.
@@ -34,6 +33,7 @@ function embed() {
 function use(language) {
   speak(language);
   drawAround();
+  draw();
 }
 
 function drawAround() {
@@ -72,28 +72,29 @@ async function copy(number) {
 
 // ---------------------------------------------------------------------------------------------- bank, mailbox, phone
 
-async function refresh() {
-  const asked = customer;
-  try {
-    const { payments, mails, texts, scenes, travel } = await sandbox.state(asked.key);
-    if (asked !== customer) return;
-    drawBank(payments, { refresh });
-    drawMails(mails);
-    drawPhone(customer, texts);
-    drawTelephone(customer, refresh);
-    drawScenes(scenes);
-    if (document.activeElement !== byId("travel")) byId("travel").value = travel || "at_once";
-    if (payments.length) step(2);
-    if (payments.some(({ status }) => ["succeeded", "declined"].includes(status))) step(3);
-    tour();
-  } catch (error) {
-    if (!(error instanceof Failed)) throw error; // the next round tries again
-  }
+let events = null;
+let latest = null;
+
+// One stream for the whole page; the browser comes back to it by itself.
+function listen() {
+  events?.close();
+  latest = null;
+  events = new EventSource(`api/stream?customer=${encodeURIComponent(customer.key)}`);
+  events.addEventListener("message", ({ data }) => { latest = JSON.parse(data); draw(); });
 }
 
-async function poll() {
-  if (!document.hidden) await refresh();
-  setTimeout(poll, POLL_MS);
+function draw() {
+  if (!latest) return;
+  const { payments, mails, texts, scenes, travel } = latest;
+  drawBank(payments);
+  drawMails(mails);
+  drawPhone(customer, texts);
+  drawTelephone(customer);
+  drawScenes(scenes);
+  if (document.activeElement !== byId("travel")) byId("travel").value = travel || "at_once";
+  if (payments.length) step(2);
+  if (payments.some(({ status }) => ["succeeded", "declined"].includes(status))) step(3);
+  tour();
 }
 
 byId("start-over").addEventListener("click", async ({ currentTarget: button }) => {
@@ -103,7 +104,7 @@ byId("start-over").addEventListener("click", async ({ currentTarget: button }) =
     await sandbox.startOver();
     forgetMails();
     forgetTour();
-    await signIn(customer.key);
+    signIn(customer.key);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     toast(error.message || word("failed"));
@@ -130,7 +131,6 @@ for (const button of document.querySelectorAll("[data-shows]")) button.addEventL
 
 // ------------------------------------------------------------------------------------------------------------ begin
 
-onTexted(refresh);
 onRead(() => { step(4); tour(); });
 byId("open-cards").addEventListener("click", () => byId("cards").showModal());
 byId("travel").addEventListener("change", async ({ target }) => {
@@ -142,12 +142,10 @@ byId("travel").addEventListener("change", async ({ target }) => {
   }
 });
 byId("customer").addEventListener("change", ({ target }) => signIn(target.value));
-document.addEventListener("remit:turn", () => { step(1); refresh(); });
-document.addEventListener("remit:settled", refresh);
+document.addEventListener("remit:turn", () => { step(1); tour(); });
 document.addEventListener("remit:language", ({ detail }) => use(detail.language));
 
 ({ customers } = await sandbox.customers());
 byId("customer").replaceChildren(...customers.map(({ key, name, account }) => make("option", { value: key }, `${name} · ${account}`)));
 embed();
-await signIn(location.hash.slice(1));
-poll();
+signIn(location.hash.slice(1));

@@ -5,7 +5,6 @@ import { clock } from "./format.js";
 import { byId, make, toast } from "./dom.js";
 import { word } from "./words.js";
 
-const LOOK_AGAIN_MS = [150, 300, 500, 800, 1200, 2000, 3000, 4000]; // answers come when they come, and mostly soon
 const LINK = /https?:\/\/[^\s<>"]*[^\s<>".,;:!?)]/g;
 const thread = byId("texts");
 const field = byId("text");
@@ -34,31 +33,20 @@ export function looked() {
   thread.scrollTop = thread.scrollHeight; // it could not scroll while it was hidden
 }
 
-export function onTexted(refresh) {
-  byId("text-form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const body = field.value.trim();
-    if (!body) return;
-    field.value = "";
-    thread.scrollTop = thread.scrollHeight;
-    const looking = lookAgain(refresh);
-    try {
-      await sandbox.text(number, body);
-    } catch (error) {
-      if (!(error instanceof Failed)) throw error;
-      field.value ||= body;
-      toast(error.message || word("failed"));
-    }
-    await looking;
-  });
-}
-
-async function lookAgain(refresh) {
-  for (const pause of LOOK_AGAIN_MS) {
-    await new Promise((resolve) => { setTimeout(resolve, pause); });
-    await refresh();
+byId("text-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = field.value.trim();
+  if (!body) return;
+  field.value = "";
+  thread.scrollTop = thread.scrollHeight;
+  try {
+    await sandbox.text(number, body);
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    field.value ||= body;
+    toast(error.message || word("failed"));
   }
-}
+});
 
 function forget() {
   bubbles = new Map();
