@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from assistant.buttons import ButtonRefused
 from assistant.calls.answering import answered, charged
 from assistant.calls.models import Call, CallStep
 from assistant.calls.paying import charge
@@ -94,6 +95,8 @@ def _ask(dialogue: Dialogue, sid: str, number: int, wanted: Ask) -> Plan:
     except TurnRefused as refused:
         if refused.code in PASSING:
             raise
+        answer = None
+    except ButtonRefused:  # of a menu that has got too old
         answer = None
     with context.sessions.begin() as session:
         call, step = _locked(session, sid, number)

@@ -19,7 +19,7 @@ from assistant.calls.signing_in import TRIES, language_of_caller, open_call_sess
 from assistant.cards import button as button_to
 from assistant.dialogue.turns import Message
 from assistant.hearing import Bill, Doubtful, weigh
-from assistant.identity import Principal, principal_of_sender
+from assistant.identity import IdentityRefused, Principal, principal_of_sender
 from assistant.method_choice import Chosen, read_method
 from assistant.models import ChatSession
 from assistant.opt_out import record_consent
@@ -70,7 +70,11 @@ def react(  # noqa: PLR0911  (one return a kind of step)
         return _before_it_is_known(session, context, call, heard, number)
     if call.stage == "over" or call.sender is None:
         return Plan(call.language, says=(word(call, "goodbye"),), ends="hang_up")
-    principal = principal_of_sender(session, call.sender, context.now())
+    try:
+        principal = principal_of_sender(session, call.sender, context.now())
+    except IdentityRefused:
+        call.stage = "over"
+        return Plan(call.language, says=(word(call, "session_over"),), ends="hang_up")
     if call.plan is not None and call.plan["ends"] == "pay":
         return _card_keyed(call, principal, heard)
     if heard.nothing:

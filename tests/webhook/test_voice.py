@@ -395,3 +395,13 @@ def test_whatever_pay_says_without_a_token_charges_nothing(
     assert "To key in the card and pay now, press 1." in heard(again)
     with sessions() as session:
         assert session.scalar(text("select count(*) from payments where quote_id is not null")) == 0
+
+
+def test_a_call_that_goes_on_too_long_is_ended_with_a_word(
+    caller: Telephone, known: Account, clock: RunningClock
+) -> None:
+    caller.signs_in(known)
+    clock.forward(minutes=31)
+    found = caller.says("pay my bill")
+    assert "gone on too long" in heard(found)
+    assert found[-1] == Go("hang_up")
