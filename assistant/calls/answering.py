@@ -33,9 +33,7 @@ def answered(
 ) -> Plan:  # fmt: skip
     """The plan, with everything about it noted on `call`. `answer` is None for what the dialogue would not take."""
     if answer is None:
-        plan = again(context, call, "call_missed", nothing=False)
-        assert isinstance(plan, Plan)  # it never asks the dialogue
-        return plan
+        return again(context, call, "call_missed", nothing=False)
     call.language = answer["language"]
     composed = compose(session, answer["messages"])
     whole = " ".join(composed.words)
@@ -43,15 +41,17 @@ def answered(
         call.missed += 1
     else:
         understood(call)
-    menu = _menu(session, context, call, wanted, composed)
+    for_card = _keyed_in(session, context, call, composed)
+    menu = _menu(session, context, call, wanted, composed, for_card)
     wants_amount = _asks_for_amount(call, wanted, composed)
     call.stage = "amount" if wants_amount else "talk"
     set_menu(call, menu)
-    words = (*composed.words, *_texted(session, context, call, composed))
+    words = composed.words
+    if composed.links and for_card is None:  # no ear can keep an address
+        words = (*words, text_link(session, context, call, composed.links[-1]["url"]))
     if not spoken(composed.menu) and not wants_amount:
         words = (*words, word(call, "call_anything_else"))
-    is_quote = composed.is_quote or _keyed_in(session, context, call, composed) is not None
-    composed = replace(composed, words=words, menu=menu, is_quote=is_quote)
+    composed = replace(composed, words=words, menu=menu, is_quote=composed.is_quote or for_card is not None)
     plan = put(call, plan_of(composed, call.language, wants_amount=wants_amount))
     if whole in (word(call, "goodbye"), word(call, "cancelled_goodbye")):
         call.stage = "over"
@@ -63,10 +63,13 @@ def answered(
     return plan
 
 
-def _menu(session: Session, context: Context, call: Call, wanted: Ask, composed: Composed) -> list[Option]:
+def _menu(
+    session: Session, context: Context, call: Call, wanted: Ask, composed: Composed, for_card: Quote | None
+) -> list[Option]:
+    """The dialogue's options and the line's own. `for_card`: the quote that a card keyed in now would pay."""
     menu = list(composed.menu)
-    if (quote := _keyed_in(session, context, call, composed)) is not None:
-        menu = [*_ways_to_enter(call, quote, composed.links[-1]["url"]), *menu]
+    if for_card is not None:
+        menu = [*_ways_to_enter(call, for_card, composed.links[-1]["url"]), *menu]
     if composed.payment is not None and composed.payment["state"] in OPEN_STATES and not call.wants_text:
         chat = session.get_one(ChatSession, wanted.principal.sender)
         if chat.phone is not None and context.settings.can_text:
@@ -86,13 +89,6 @@ def _asks_for_amount(call: Call, wanted: Ask, composed: Composed) -> bool:
         return False
     pressed = wanted.pressed is not None and wanted.pressed.data.get("change") == "amount"
     return pressed or call.stage == "amount" or any(option.intent == "cancel" for option in composed.menu)
-
-
-def _texted(session: Session, context: Context, call: Call, composed: Composed) -> list[str]:
-    """Links go out by text, unless the card can be keyed in instead. What is said about it."""
-    if not composed.links or _keyed_in(session, context, call, composed) is not None:
-        return []
-    return [text_link(session, context, call, composed.links[-1]["url"])]
 
 
 def _keyed_in(session: Session, context: Context, call: Call, composed: Composed) -> Quote | None:

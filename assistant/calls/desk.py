@@ -19,7 +19,7 @@ from assistant.calls.answering import answered, charged
 from assistant.calls.models import Call, CallStep
 from assistant.calls.paying import charge
 from assistant.calls.plan import Heard, Plan
-from assistant.calls.reacting import Ask, Charge, react
+from assistant.calls.reacting import BACK, PERSON, Ask, Charge, react
 from assistant.calls.signing_in import language_of_caller, proved_user
 from assistant.dialogue.errors import TurnRefused
 from assistant.dialogue.turns import Dialogue, take_turn
@@ -56,8 +56,9 @@ def hear(session: Session, sid: str, number: int, told: Heard, now: datetime) ->
         return
     digits = told.digits[:MOST_DIGITS]
     if call.stage == "pin":
-        keyed_in = "*" if digits == "*" else "#" if digits else ""  # that something was, not what
-        heard = Heard(digits=keyed_in, user_id=proved_user(session, call, digits, now))
+        # Of a PIN only that there was one. Silence, a way back and a wish for a person are no tries at it.
+        kept = digits if digits in ("", PERSON, BACK) else "#"
+        heard = Heard(digits=kept, user_id=proved_user(session, call, digits, now) if kept == "#" else None)
     else:
         keyed, said = redact(digits), redact(told.speech[:LONGEST_SPEECH])
         removed = keyed.removed or said.removed

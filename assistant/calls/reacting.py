@@ -102,13 +102,13 @@ def spoken_contact(context: Context) -> str:
     return " ".join(character if character.isdigit() else " " for character in context.settings.company_contact)
 
 
-def again(context: Context, call: Call, key: str, *, nothing: bool) -> Plan | Ask:
+def again(context: Context, call: Call, key: str, *, nothing: bool) -> Plan:
     """The question once more: short, then in detail, then by keypad only, then a person. Silence and misses apart."""
     call.silent, call.missed = (call.silent + 1, 0) if nothing else (0, call.missed + 1)
     times = call.silent or call.missed
     if times >= GIVE_UP:
         return person(context, call, word(call, key))
-    asked = Plan.of(call.plan) if call.plan else Plan(call.language)
+    asked = asked_last(call)
     says = [word(call, key)]
     if times == KEYPAD_ONLY - 1:
         says.append(word(call, "call_detail_many" if asked.keys == "many" else "call_detail_one"))
@@ -120,6 +120,11 @@ def again(context: Context, call: Call, key: str, *, nothing: bool) -> Plan | As
 
 def understood(call: Call) -> None:
     call.silent = call.missed = 0
+
+
+def asked_last(call: Call) -> Plan:
+    """The question that is open; nothing was asked yet where there is none."""
+    return Plan.of(call.plan) if call.plan else Plan(call.language)
 
 
 def put(call: Call, plan: Plan) -> Plan:
@@ -139,7 +144,7 @@ def _before_it_is_known(
     if heard.digits == PERSON:
         return person(context, call)
     if heard.digits == AGAIN and call.stage == "account":
-        return Plan.of(call.plan) if call.plan else Plan(call.language)
+        return asked_last(call)
     if heard.digits == BACK:
         return _ask_account(call)
     if call.stage == "account":
@@ -164,7 +169,7 @@ def _ask_account(call: Call, *before: str) -> Plan:
     return put(call, Plan(call.language, asks=(*before, word(call, "call_account")), keys="many", speech=False))
 
 
-def _account(context: Context, call: Call, heard: Heard) -> Plan | Ask:
+def _account(context: Context, call: Call, heard: Heard) -> Plan:
     digits = heard.digits
     if not digits.isdigit() or len(digits) > LONGEST_ACCOUNT:
         return again(
@@ -201,7 +206,7 @@ def _keyed(  # noqa: PLR0911  (one return a kind of key)
     if digits == PERSON:
         return replace(_turn(session, principal, call, number, "human", now), transfer=True)
     if digits == AGAIN:
-        return Plan.of(call.plan) if call.plan else Plan(call.language)
+        return asked_last(call)
     if digits == BACK:
         back = back_of(menu)
         understood(call)
@@ -265,7 +270,7 @@ def _link_instead(session: Session, context: Context, call: Call, url: str) -> P
 
 def _card_keyed(call: Call, principal: Principal, heard: Heard) -> Plan | Charge:
     """How `<Pay>` ended: with a token, with a star, or not at all; then it can be tried again, or the link be had."""
-    asked = Plan.of(call.plan or {})
+    asked = asked_last(call)
     if heard.card == "success" and heard.token:
         understood(call)
         return Charge(principal, asked.quote, heard.token, asked.save)

@@ -405,3 +405,17 @@ def test_a_call_that_goes_on_too_long_is_ended_with_a_word(
     found = caller.says("pay my bill")
     assert "gone on too long" in heard(found)
     assert found[-1] == Go("hang_up")
+
+
+def test_silence_a_way_back_and_a_person_are_no_tries_at_a_pin(
+    caller: Telephone, known: Account, sessions: SessionFactory
+) -> None:
+    caller.begins()
+    caller.keys("1")
+    caller.keys(known.number)
+    assert "I did not hear anything" in heard(caller.keys(""))
+    assert "account number" in heard(caller.keys("*"))
+    caller.keys(known.number)
+    assert caller.keys("0")[-1] == Go("hang_up")
+    with sessions() as session:
+        assert session.scalar(text("select count(*) from refused_pins")) == 0
