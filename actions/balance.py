@@ -33,11 +33,18 @@ def offers(turn: Turn, position: Position) -> list[dict[str, Any]]:
 def offers_outside(turn: Turn, position: Position, pending: Payment | None) -> list[dict[str, Any]]:
     """In the middle of a payment its own question follows, and a second row of amounts would only confuse.
 
-    While the bank decides on a payment there is nothing to offer but a look at it.
+    While the bank decides on a payment there is nothing to offer but a look at it. A caller cannot type an amount.
     """
     if turn.in_form:
         return []
-    return offers(turn, position) if pending is None else [button(turn.word("button_status"), "payment_status")]
+    if pending is not None:
+        return [button(turn.word("button_status"), "payment_status")]
+    buttons = offers(turn, position)
+    return [*buttons, other_amount(turn)] if buttons and turn.principal.channel == "voice" else buttons
+
+
+def other_amount(turn: Turn) -> dict[str, Any]:
+    return button(turn.word("button_other_amount"), "inform_amount", change="amount")
 
 
 def tell_pending(turn: Turn, pending: Payment | None) -> list[str]:

@@ -156,7 +156,7 @@ def _without_news(turn: Turn, wish: Wish, asked: str | None) -> Events:  # noqa:
             return offer(turn, wish, turn.word("quote_unsure"))
         case "inform_amount", _:
             withdraw(turn, "changes_amount")
-            if asked is None and wish.amount is None:
+            if asked is None and wish.amount is None and "change" not in turn.pressed:
                 return ask_amount(turn, wish)
             already = asked == AMOUNT and turn.slot("choices") and "change" not in turn.pressed
             return _not_understood(turn, wish, AMOUNT) if already else ask_other_amount(turn, wish)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rasa_sdk.events import ActiveLoop, EventType
 
-from actions.balance import offers
+from actions.balance import offers, other_amount
 from actions.turn import Turn, listen, set_slots
 from actions.wish import AMOUNT, CONFIRMATION, METHOD, NEW, Wish
 from assistant.cards import button, link_card, methods_card
@@ -67,10 +67,8 @@ def ask_amount(turn: Turn, wish: Wish, *preface: str) -> Events:
     partly_late = position.past_due and position.past_due < position.outstanding
     key = "ask_amount_past_due" if partly_late else "ask_amount"
     question = turn.word(key, outstanding=position.outstanding, past_due=position.past_due)
-    other = button(turn.word("button_other_amount"), "inform_amount", change="amount")
-    turn.say(
-        *preface, question, buttons=[*offers(turn, position), other, _cancel(turn)], card=turn.cards.balance(position)
-    )
+    buttons = [*offers(turn, position), other_amount(turn), _cancel(turn)]
+    turn.say(*preface, question, buttons=buttons, card=turn.cards.balance(position))
     return ask(wish, AMOUNT)
 
 

@@ -43,7 +43,7 @@ def answered(
         understood(call)
     for_card = _keyed_in(session, context, call, composed)
     menu = _menu(session, context, call, wanted, composed, for_card)
-    wants_amount = _asks_for_amount(call, wanted, composed)
+    wants_amount = _asks_for_amount(composed)
     call.stage = "amount" if wants_amount else "talk"
     set_menu(call, menu)
     words = composed.words
@@ -83,12 +83,11 @@ def _menu(
     return menu
 
 
-def _asks_for_amount(call: Call, wanted: Ask, composed: Composed) -> bool:
+def _asks_for_amount(composed: Composed) -> bool:
     """Nothing but a way out is offered where an amount is wanted."""
     if composed.is_quote or composed.payment is not None or spoken(composed.menu):
         return False
-    pressed = wanted.pressed is not None and wanted.pressed.data.get("change") == "amount"
-    return pressed or call.stage == "amount" or any(option.intent == "cancel" for option in composed.menu)
+    return any(option.intent == "cancel" for option in composed.menu)
 
 
 def _keyed_in(session: Session, context: Context, call: Call, composed: Composed) -> Quote | None:

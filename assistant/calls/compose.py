@@ -16,7 +16,7 @@ from assistant.wording import say
 
 AT_ONCE = 3  # options that an ear can keep
 LONGEST_BREATH = 36  # words; about twelve seconds
-BACK = ("choose_method", "inform_amount", "cancel")  # what * presses, the first that is offered
+METHODS = ("choose_method", "add_card")
 NOT_SPOKEN = ("cancel", "human")  # they have keys of their own everywhere: * and 0
 
 
@@ -84,14 +84,22 @@ def menu_prompt(menu: Sequence[Option], page: int, language: str) -> str:
 
 
 def back_of(menu: Sequence[Option]) -> Option | None:
-    """A new payment method is asked for before a new amount, and that before all is called off."""
-    for intent in BACK:
-        for option in menu:
-            if option.intent == intent and (
-                intent == "cancel" or option.data.get("other") or option.data.get("change")
-            ):
-                return option
-    return None
+    """What * presses: from the quote to the card, from there to the amount, and from that question out.
+
+    The way from the card to the amount is no option of that question's: it has no button yet.
+    """
+    way_out = _first(menu, "cancel")
+    if way_out is not None and any("amount_minor" in option.data for option in menu):  # the question for the amount
+        return way_out
+    other_card = _first(menu, "choose_method", "other")
+    if other_card is None and any(option.data.get("method") for option in menu if option.intent in METHODS):
+        return Option("", "", "inform_amount", {"change": "amount"})
+    return other_card or _first(menu, "inform_amount", "change") or way_out
+
+
+def _first(menu: Sequence[Option], intent: str, marked: str | None = None) -> Option | None:
+    """`marked`: what the option's data must have."""
+    return next((o for o in menu if o.intent == intent and (marked is None or o.data.get(marked))), None)
 
 
 def plan_of(composed: Composed, language: str, *, wants_amount: bool) -> Plan:

@@ -208,11 +208,8 @@ def _keyed(  # noqa: PLR0911  (one return a kind of key)
     if digits == AGAIN:
         return asked_last(call)
     if digits == BACK:
-        back = back_of(menu)
         understood(call)
-        return (
-            _press(principal, call, number, back) if back else _turn(session, principal, call, number, "balance", now)
-        )
+        return _back(session, principal, call, number, now)
     options, more = page_of(menu, call.page)
     if len(digits) == 1 and 0 < int(digits) <= len(options):
         understood(call)
@@ -226,6 +223,16 @@ def _keyed(  # noqa: PLR0911  (one return a kind of key)
         amount = Money(int(digits), get_account(session, principal.account_id).currency)
         return _amount_keyed(session, context, call, principal, amount, number)
     return again(context, call, "call_missed", nothing=False)
+
+
+def _back(session: Session, principal: Principal, call: Call, number: int, now: datetime) -> Ask:
+    """One step; with nothing under way, to what is owed."""
+    back = back_of(menu_of(call))
+    if back is None:
+        return _turn(session, principal, call, number, "balance", now)
+    if not back.button:
+        return _turn(session, principal, call, number, back.intent, now, **back.data)
+    return _press(principal, call, number, back)
 
 
 def _amount_keyed(
@@ -312,9 +319,11 @@ def _press(principal: Principal, call: Call, number: int, option: Option) -> Ask
     return Ask(principal, Message(_id(call, number), button=option.button), option)
 
 
-def _turn(session: Session, principal: Principal, call: Call, number: int, intent: str, now: datetime) -> Ask:
+def _turn(
+    session: Session, principal: Principal, call: Call, number: int, intent: str, now: datetime, **data: object
+) -> Ask:  # fmt: skip
     """A wish that is certain, though no option of the dialogue's was pressed."""
-    option = issue(session, principal, [button_to(intent, intent)], now)[0]
+    option = issue(session, principal, [button_to(intent, intent, **data)], now)[0]
     return Ask(principal, Message(_id(call, number), button=option.button), option)
 
 

@@ -23,6 +23,7 @@ from tests.support.caller import Caller
 from tests.support.calls_report import LONGEST_S, prompts_of, spoken_s
 from tests.support.calls_report import write_report as write_calls_report
 from tests.support.customers import Account, Customer, like
+from tests.support.keypad import Keypad
 from tests.support.sandbox_client import Bank
 from tests.support.stack import TestStack, running_stack
 from tests.support.texter import Texter
@@ -93,6 +94,12 @@ class Customers:
     def call(self, account: Account) -> Caller:
         """The telephone of the account's first portal user."""
         caller = Caller(account)
+        self._talking.append(caller)
+        return caller
+
+    def key(self, account: Account) -> Keypad:
+        """The same telephone, in the hands of somebody who never says a word."""
+        caller = Keypad(account)
         self._talking.append(caller)
         return caller
 

@@ -12,10 +12,12 @@ import yaml
 
 from tests.conversations.conftest import Customers
 from tests.support.customers import Account, Customer, SecurePage, until
+from tests.support.keypad import Keypad, can_be_keyed
 from tests.support.texter import Texter
 
 EXPECTATIONS = {"hears", "hears_not", "buttons", "card", "asks", "quote", "payment"}
 CHANNELS = ("chat", "sms", "voice")
+KEYPAD = "keypad"  # the phone again, without a word said
 ACTS = {"say", "agree", "click", "bank", "wait_for", "restart", "stop", "start", "kill", "other_tab", "page", "deliver"}
 SPEECH = {"say", "agree", "click"}
 LETTERS_WITHIN_S = 60
@@ -41,9 +43,9 @@ class Play:
 
     @classmethod
     def of(cls, scenario: dict[str, Any], customers: Customers, channel: str) -> Play:
-        only(scenario, {"customer", "turns", "then", "about", "channels"}, "scenario")
+        only(scenario, {"customer", "turns", "then", "about", "channels", "keys"}, "scenario")
         account = customers.account(scenario["customer"])
-        go = {"chat": customers.talk, "sms": customers.text, "voice": customers.call}[channel]
+        go = {"chat": customers.talk, "sms": customers.text, "voice": customers.call, KEYPAD: customers.key}[channel]
         return cls(customers, channel, go(account))
 
     @property
@@ -78,8 +80,9 @@ class Play:
 
     def _wait_for(self, what: str) -> None:
         """`payment succeeded`: told in the conversation, outside a turn; anything else: words of such a message."""
-        if (
-            what.startswith("payment ") and self.channel == "voice"
+        if what.startswith("payment ") and self.channel in (
+            "voice",
+            KEYPAD,
         ):  # told on the page and by letter, and where asked for
             state = what.removeprefix("payment ")
             until(lambda: self.account.payments()[-1][0] == state, EVENT_WITHIN_S, lambda: str(self.account.payments()))
@@ -151,10 +154,19 @@ class Play:
             assert answer.json()["state"] == step["state"], answer.text
 
 
+def played_in(scenario: dict[str, Any]) -> list[str]:
+    """The channels that the scenario is played in; by keys wherever keys can tell it."""
+    channels: list[str] = scenario.get("channels", list(CHANNELS))
+    keyed = "voice" in channels and can_be_keyed(scenario, [here(step, KEYPAD) for step in scenario["turns"]])
+    return [*channels, KEYPAD] if keyed else channels
+
+
 def here(step: dict[str, Any], channel: str) -> dict[str, Any]:
     """The step as it is in this channel: what stands under the channel's name takes the place of the rest."""
     own = step.get(channel) or {}
-    return {name: value for name, value in step.items() if name not in CHANNELS and name not in own} | {
+    if channel == KEYPAD:
+        own = (step.get("voice") or {}) | own
+    return {name: value for name, value in step.items() if name not in (*CHANNELS, KEYPAD) and name not in own} | {
         name: value for name, value in own.items() if value is not None
     }
 
@@ -207,6 +219,8 @@ def asked(customer: Customer | Texter) -> str:
         return "confirm"
     if cards and cards[-1] == "methods":
         return "method"
+    if isinstance(customer, Keypad) and customer.asks_for_an_amount:
+        return "amount"
     return "amount" if any(re.search(p, plain(customer.text)) for p in amount_questions()) else "nothing"
 
 

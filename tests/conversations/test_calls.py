@@ -68,8 +68,21 @@ def test_the_star_goes_back_step_by_step(maya: Caller) -> None:
     maya.keyed("*")
     assert "Which one would you like" in maya.text
     maya.keyed("*")
-    assert maya.quote is None or maya.payment is None
+    assert "How much would you like to pay" in maya.text
+    maya.keyed("*")
+    assert maya.quote is None
     assert maya.account.charged() == []
+    maya.keyed("*")
+    assert "You owe $452.10" in maya.text
+
+
+def test_the_star_calls_off_a_payment_that_has_no_amount_yet(maya: Caller) -> None:
+    maya.say("pay my bill")
+    assert "For another amount" in maya.text
+    maya.keyed("*")
+    assert "For another amount" not in maya.text
+    maya.keyed("*")
+    assert "You owe $452.10" in maya.text
 
 
 def test_who_waits_for_the_bank_gets_the_result_by_text_after_the_call(chloe: Caller) -> None:

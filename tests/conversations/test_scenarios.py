@@ -14,6 +14,7 @@ turns:
     quote: {amount: "452.10", method: "4242", pays: {INV-1001: "200.00"}, credit: "0.00", email: …}   # or `none`
     payment: succeeded        # of the payment under way or made last; or `none`
     sms: {say: never mind}    # what is another in this channel, say or expectation; ~ takes one away
+    keypad: {say: "226.05"}   # the phone again, by keys alone, where keys can tell all of it
   - other_tab: {say: pay 50, user: 2, quote: {amount: "50.00"}}    # a second session; all expectations work in it
   - page: {opens: true, proposes: "452.10"}                        # the secure page of the link offered last
   - page: {amount: "50", card: "4242", save: true, email: a@b.example, state: succeeded}   # or `refused: <code>`
@@ -22,6 +23,7 @@ turns:
   - wait_for: payment succeeded     # told by itself, outside a turn; or words of such a message
   - restart: bot              # also stop, start, kill: edge, bot, actions, worker, sandbox, postgres
   - deliver: {repeat: 3}      # how the bank's events travel from now on; {} is the plain way
+keys: false                   # keys could, but it is about words
 then:
   balance: "0.00"             # negative for a credit
   open: {INV-1003: "50.00"}   # open invoices, exactly
@@ -39,14 +41,14 @@ import pytest
 import yaml
 
 from tests.conversations.conftest import Customers
-from tests.conversations.scenario import CHANNELS, Play, check_then
+from tests.conversations.scenario import Play, check_then, played_in
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 FILES = {str(file.relative_to(SCENARIOS).with_suffix("")): file for file in sorted(SCENARIOS.rglob("*.yml"))}
 
 
 SCENARIOS_OF = {name: yaml.safe_load(file.read_text()) for name, file in FILES.items()}
-PLAYED = [(name, channel) for name, told in SCENARIOS_OF.items() for channel in told.get("channels", CHANNELS)]
+PLAYED = [(name, channel) for name, told in SCENARIOS_OF.items() for channel in played_in(told)]
 
 
 @pytest.mark.parametrize(("name", "channel"), PLAYED)

@@ -119,14 +119,18 @@ class Caller(Texter):
         options = self._menu()
         found = [place for place, option in enumerate(options) if means(self._as_read(option))]
         assert len(found) == 1, f"{len(found)} keys “{title}” among {[self._as_read(o) for o in options]}: {self.text}"
-        if options[found[0]].intent == "cancel":  # no key of its own: * goes back, and saying so calls it off
-            return self.say("annuler" if self._row().language == "fr" else "cancel")
+        if options[found[0]].intent == "cancel":
+            return self._call_off()
         shown = [option for option in options if option.intent not in ("cancel", "human")]
         place = shown.index(options[found[0]])
         if len(shown) <= AT_ONCE:
             return self._key(str(place + 1), title)
         self._to_page_of(place)
         return self._key(str(place % (AT_ONCE - 1) + 1), title)
+
+    def _call_off(self) -> Answer:
+        """No key of its own: * goes back step by step, and saying so calls it off at once."""
+        return self.say("annuler" if self._row().language == "fr" else "cancel")
 
     def _to_page_of(self, place: int) -> None:
         """By “for more”, as often as it takes."""
