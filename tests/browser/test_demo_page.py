@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -187,6 +188,83 @@ def test_a_bill_is_paid_on_the_telephone_by_keys_and_words(demo: Open) -> None:
     expect(page.locator("#speech")).to_be_enabled()
     page.click("#hook")
     expect(page.locator("#hook")).to_have_text("Call")
+
+
+def watch(page: DemoPage, title: str) -> None:
+    """Presses the chip, and looks on until it has ended."""
+    chip = page.page.locator("#ideas .play", has_text=title)
+    chip.click()
+    expect(chip).to_have_class(re.compile(r"\bon\b"))
+    expect(chip).not_to_have_class(re.compile(r"\bon\b"))
+    expect(page.page.locator("#toast")).to_be_hidden()  # nothing got stuck
+
+
+def test_conversations_play_by_themselves_by_chat_by_text_and_by_phone(demo: Open) -> None:
+    maya = demo("maya")
+    watch(maya, "Declined")
+    expect(maya.page.locator("#payments li")).to_have_text([re.compile("80.00.*Accepted"), re.compile("80.00.*Declined")])
+    watch(maya, "By text")
+    expect(maya.page.locator("#texts")).to_contain_text("Thank you! $50.00")
+    watch(maya, "By phone")
+    expect(maya.page.locator("#captions")).to_contain_text("60 dollars is paid")
+    watch(maya, "By chat")
+    expect(maya.page.frame_locator("#letter iframe").locator("body")).to_contain_text("$250.00")
+    expect(maya.page.locator("#payments li")).to_have_count(5)
+
+
+def test_the_bank_of_a_conversation_that_plays_decides_by_itself(demo: Open) -> None:
+    chloe = demo("chloe")
+    watch(chloe, "Sa banque décide")
+    assert "pas encore décidé" in chloe.chat.locator("#log").inner_text()
+    expect(chloe.page.locator("#payments")).to_contain_text("Accepté")
+    expect(chloe.page.locator("#letter")).to_contain_text("40,00")
+
+
+@pytest.mark.parametrize(("customer", "title"), [("liam", "Ahead of time"), ("noah", "A new card"), ("zoe", "240 inv")])
+def test_every_customer_has_a_conversation_to_watch(demo: Open, customer: str, title: str) -> None:
+    watch(demo(customer), title)
+
+
+def test_a_conversation_that_plays_can_be_stopped(demo: Open) -> None:
+    maya = demo("maya")
+    chip = maya.page.locator("#ideas .play", has_text="By chat")
+    chip.click()
+    expect(maya.chat.locator("#log .u")).to_have_count(1)
+    chip.click()
+    expect(chip).not_to_have_class(re.compile(r"\bon\b"))
+    maya.page.wait_for_timeout(3000)
+    assert maya.chat.locator("#log .u").count() == 1
+
+
+# A browser's recogniser, with the documented interface of the Web Speech API; it hears what the test says.
+EAR = """window.SpeechRecognition = class extends EventTarget {
+  start() { window.hears = (transcript, confidence) => {
+    this.dispatchEvent(Object.assign(new Event('result'), { results: [[{ transcript, confidence }]] }));
+    this.dispatchEvent(new Event('end'));
+  }; }
+  abort() { this.dispatchEvent(new Event('end')); }
+};"""
+
+
+def test_a_caller_can_speak_by_microphone_and_what_was_badly_heard_is_asked(demo: Open) -> None:
+    maya = demo("maya")
+    page = maya.page
+    page.add_init_script(EAR)
+    page.reload()
+    maya.is_ready()
+    expect(page.locator("#microphone")).to_be_disabled()
+    page.click("#hook")
+    for key in "1" + "100200#" + "1357#":
+        expect(page.locator("#speech")).to_be_enabled()
+        page.locator("#keys button", has_text=key).first.click()
+    expect(page.locator("#captions")).to_contain_text("You owe")
+    expect(page.locator("#microphone")).to_be_enabled()
+    page.click("#microphone")
+    expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("window.hears('pay fifty dollars', 0.4)")
+    expect(page.locator("#captions")).to_contain_text("pay fifty dollars")
+    expect(page.locator("#captions")).to_contain_text("15 dollars")  # which of the two, by key
+    expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
 
 
 def test_an_event_that_gets_lost_is_made_up_for(demo: Open) -> None:

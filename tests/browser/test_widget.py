@@ -250,6 +250,53 @@ def test_every_card_is_accessible_and_fits(portal_page: Enter, lang: str, scheme
     assert small == []
 
 
+def test_at_two_hundred_percent_all_of_a_payment_is_within_reach(portal_page: Enter) -> None:
+    """A browser's zoom on a window of 1280 × 1024: half the room, twice the pixels."""
+    maya = portal_page("maya", size=(640, 512), device_scale_factor=2)
+    assert maya.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    maya.open()
+    maya.say("pay my bill")
+    for title in ("Pay $452.10", "Visa ending in 4242", "Pay $452.10 now"):
+        check_accessible(maya, title)
+        expect(maya.chat.locator("#say")).to_be_in_viewport(ratio=1)
+        maya.press(title)
+    expect(maya.chat.locator("#log .box.succeeded")).to_be_in_viewport()
+    maya.chat.locator("#leave").click()
+    expect(maya.launcher).to_be_in_viewport(ratio=1)
+
+
+LINELESS = """(nodes) => nodes.filter((node) => {
+    const { borderTopStyle, borderTopWidth } = getComputedStyle(node);
+    return node.checkVisibility() && (borderTopStyle === 'none' || parseFloat(borderTopWidth) < 1);
+  }).map((node) => node.outerHTML)"""
+
+
+def test_in_forced_colours_everything_keeps_its_outline(portal_page: Enter) -> None:
+    """Backgrounds are gone then: what is pressed or belongs together must have a line around it."""
+    maya = portal_page("maya", forced_colors="active")
+    expect(maya.launcher).to_have_css("border-top-width", "2px")
+    maya.open()
+    assert maya.frame.evaluate("matchMedia('(forced-colors: active)').matches")
+    maya.say("pay 250")
+    maya.chat.locator(".method input").first.check()
+    shown = maya.chat.locator(".methods, .method:has(:checked), .use, .reply, #send, #say, .b, .u")
+    assert shown.evaluate_all(LINELESS) == []
+    maya.press("Visa ending in 4242")
+    assert maya.chat.locator(".reply, .box").evaluate_all(LINELESS) == []
+    maya.press("Pay $250.00 now")
+    assert maya.chat.locator(".box").evaluate_all(LINELESS) == []
+    check_accessible(maya, "forced colours")
+
+
+def test_a_reload_before_anything_was_said_greets_again(portal_page: Enter) -> None:
+    maya = portal_page("maya")
+    maya.open()
+    maya.page.reload()
+    maya.launcher.click()
+    maya.is_ready()
+    assert "What would you like to do?" in maya.heard()
+
+
 def test_each_message_is_in_one_live_region_once(portal_page: Enter) -> None:
     maya = portal_page("maya")
     maya.open()

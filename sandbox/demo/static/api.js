@@ -38,7 +38,7 @@ export const sandbox = {
   travel: (how) => ask("api/bank/travel", { body: { how } }),
   place: (number) => ask("calls", { body: { from: number }, patience: CALL_MS }),
   keys: (sid, digits) => ask(`calls/${sid}/keys`, { body: { digits }, patience: CALL_MS }),
-  speak: (sid, text) => ask(`calls/${sid}/speech`, { body: { text }, patience: CALL_MS }),
+  speak: (sid, text, confidence) => ask(`calls/${sid}/speech`, { body: { text, confidence }, patience: CALL_MS }),
   hangUp: (sid) => ask(`calls/${sid}/hang-up`, { body: {}, patience: CALL_MS }),
   mail: (id) => ask(`mailbox/messages/${id}`),
 };

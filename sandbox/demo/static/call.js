@@ -8,12 +8,14 @@ const KEYS = [["1", ""], ["2", "ABC"], ["3", "DEF"], ["4", "GHI"], ["5", "JKL"],
 const IDLE_MS = 4000; // without another key, what was keyed in is done
 const field = byId("speech");
 const speaks = "speechSynthesis" in window;
+const Recognition = window.SpeechRecognition ?? window.webkitSpeechRecognition;
 let number = null;
 let call = null;
 let shown = 0;
 let busy = false;
 let keyed = "";
 let idle;
+let ear = null; // listens to the microphone
 
 export function drawTelephone({ phone, account, pin }) {
   byId("call-hint").textContent = word("account_and_pin", account, pin);
@@ -38,6 +40,8 @@ function draw() {
   byId("hook").textContent = word(talking ? "hang_up" : "call_now");
   byId("hook").classList.toggle("on", talking);
   field.disabled = !talking || busy;
+  byId("microphone").disabled = !talking || busy;
+  byId("microphone").setAttribute("aria-pressed", String(ear !== null));
   for (const key of byId("keys").children) key.disabled = !talking || busy;
   byId("dial").textContent = call?.listening?.keys === "card" ? "•".repeat(keyed.length) : keyed;
 }
@@ -45,6 +49,7 @@ function draw() {
 async function act(what, ...more) {
   if (busy) return;
   busy = true;
+  ear?.abort();
   window.speechSynthesis?.cancel();
   draw();
   try {
@@ -90,12 +95,43 @@ function aloud(text, language) {
 }
 
 byId("keys").append(...KEYS.map(([key, letters]) => make("button", { type: "button", onclick: () => press(key) }, key, make("small", letters, { "aria-hidden": "true" }))));
-byId("hook").addEventListener("click", () => {
-  if (call && call.status !== "completed") { hangUp(); return; }
+function placeCall() {
   shown = 0;
   byId("captions").replaceChildren();
-  act(sandbox.place, number).then(() => field.focus());
+  return act(sandbox.place, number);
+}
+
+// For a conversation that plays by itself.
+export const telephone = {
+  get isOn() { return call !== null && call.status !== "completed"; },
+  place: placeCall,
+  hangUp,
+  keys: (digits) => act(sandbox.keys, call.sid, digits),
+  say: (words) => act(sandbox.speak, call.sid, words),
+};
+
+// One sentence by microphone. What the browser makes of it is said as it was heard, with how sure it was.
+function listen() {
+  if (ear) { ear.abort(); return; }
+  window.speechSynthesis?.cancel(); // or it would hear the service
+  ear = new Recognition();
+  ear.lang = call.captions.findLast(({ by }) => by === "service")?.language ?? "en-CA";
+  ear.addEventListener("result", ({ results: [[{ transcript, confidence }]] }) => {
+    if (busy || !transcript) return;
+    act(sandbox.speak, call.sid, transcript, confidence);
+  });
+  ear.addEventListener("error", ({ error }) => { if (error !== "aborted") toast(word(error === "no-speech" ? "heard_nothing" : "no_microphone")); });
+  ear.addEventListener("end", () => { ear = null; draw(); });
+  ear.start();
+  draw();
+}
+
+byId("hook").addEventListener("click", () => {
+  if (telephone.isOn) { hangUp(); return; }
+  placeCall().then(() => field.focus());
 });
+byId("microphone").hidden = !Recognition;
+byId("microphone").addEventListener("click", listen);
 byId("speech-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const words = field.value.trim();

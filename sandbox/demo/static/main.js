@@ -2,20 +2,23 @@
 
 import { Failed, sandbox } from "./api.js";
 import { drawBank } from "./bank.js";
-import { drawTelephone } from "./call.js";
+import { drawTelephone, telephone } from "./call.js";
 import { byId, make, toast } from "./dom.js";
 import { drawMails, forgetMails, onRead } from "./mailbox.js";
-import { drawPhone, looked } from "./phone.js";
+import { drawPhone, looked, sendText } from "./phone.js";
+import { chips, mark, Stopped, stop, until } from "./play.js";
 import { drawScenes } from "./scenes.js";
 import { drawTour, forgetTour, step } from "./tour.js";
 import { speak, word, words } from "./words.js";
 
 let customers = [];
 let customer = null; // who is signed in
+let turns = 0; // that the assistant has answered
 
 // ---------------------------------------------------------------------------------------------- who is signed in
 
 function signIn(key) {
+  stop();
   customer = customers.find((one) => one.key === key) ?? customers[0];
   byId("customer").value = customer.key;
   history.replaceState(null, "", `#${customer.key}`);
@@ -41,9 +44,57 @@ function drawAround() {
   byId("travel").replaceChildren(...Object.entries(words().travels).map(([how, name]) => make("option", { value: how }, name)));
   tour();
   const ideas = words().ideas[customer.key] ?? [];
-  byId("ideas").replaceChildren(...ideas.map((idea) => make("li", make("button.chip", { type: "button", onclick: () => say(idea) }, idea))));
+  byId("ideas").replaceChildren(...chips(playable(), acts), ...ideas.map((idea) => make("li", make("button.chip", { type: "button", onclick: () => say(idea) }, idea))));
   byId("test-cards").replaceChildren(...Object.entries(words().cards).map(([number, what]) => make("li",
     make("button", { type: "button", onclick: () => copy(number), "aria-label": `${word("copy")} ${number}: ${what}` }, make("code", number), make("span", what)))));
+  mark();
+}
+
+// ------------------------------------------------------------------------------- conversations that play by themselves
+
+const playable = () => (words().plays[customer.key] ?? []).filter(([, lines]) => customer.phone || lines.every(([act]) => !["text", "call"].includes(act)));
+
+// Each resolves when it is answered.
+const acts = {
+  async chat(text) {
+    const before = turns;
+    say(text);
+    await until(() => turns > before);
+  },
+  async text(body) {
+    pane("phone");
+    const received = () => latest.texts.filter(({ direction }) => direction === "out");
+    const before = received().length;
+    const last = received().at(-1)?.body ?? "";
+    // The code or the quote's two digits, as they were texted.
+    await sendText(body.replace("[code]", () => last.match(/\b\d{6}\b/)?.[0] ?? "").replace("[pay]", () => last.match(/(?:Reply|Répondez) (\d\d)\b/)?.[1] ?? ""));
+    await until(() => received().length > before);
+  },
+  async call() {
+    pane("call");
+    if (telephone.isOn) await telephone.hangUp();
+    await telephone.place();
+  },
+  keys: (digits) => onTheLine(() => telephone.keys(digits.replace("[account]", customer.account).replace("[pin]", customer.pin))),
+  speech: (text) => onTheLine(() => telephone.say(text)),
+  hang_up: () => onTheLine(telephone.hangUp),
+  async bank() {
+    pane("bank");
+    const button = await until(() => document.querySelector(".btn.yes"));
+    button.click();
+    await until(() => !document.querySelector(".deal"));
+  },
+  async receipt() {
+    pane("mail");
+    const letter = await until(() => document.querySelector("#mails button.unread"));
+    letter.click();
+    await until(() => byId("letter").open);
+  },
+};
+
+async function onTheLine(does) {
+  if (!telephone.isOn) throw new Stopped(word("play_stuck"));
+  await does();
 }
 
 // The next step lights up; pressing one does it.
@@ -142,7 +193,7 @@ byId("travel").addEventListener("change", async ({ target }) => {
   }
 });
 byId("customer").addEventListener("change", ({ target }) => signIn(target.value));
-document.addEventListener("remit:turn", () => { step(1); tour(); });
+document.addEventListener("remit:turn", () => { turns += 1; step(1); tour(); });
 document.addEventListener("remit:language", ({ detail }) => use(detail.language));
 
 ({ customers } = await sandbox.customers());

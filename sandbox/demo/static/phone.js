@@ -33,11 +33,14 @@ export function looked() {
   thread.scrollTop = thread.scrollHeight; // it could not scroll while it was hidden
 }
 
-byId("text-form").addEventListener("submit", async (event) => {
+byId("text-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const body = field.value.trim();
-  if (!body) return;
   field.value = "";
+  if (body) sendText(body);
+});
+
+export async function sendText(body) {
   thread.scrollTop = thread.scrollHeight;
   try {
     await sandbox.text(number, body);
@@ -46,7 +49,7 @@ byId("text-form").addEventListener("submit", async (event) => {
     field.value ||= body;
     toast(error.message || word("failed"));
   }
-});
+}
 
 function forget() {
   bubbles = new Map();

@@ -14,6 +14,8 @@ const en = {
   no_texts: "No texts yet. Try BALANCE, PAY or HELP.", delivered: "Delivered", not_delivered: "Not delivered (error {})",
   not_taken: "The service did not take it (error {})", segments: "{} segments", pictures: "[pictures: {}]",
   tour: "A tour in four steps", done: "Done", portal: "The portal", call: "Call", call_now: "Call", account_and_pin: "{}, PIN {}", hang_up: "End", aloud: "Aloud",
+  watch: "Watch", stop: "Stop", play_stuck: "It does not go on from here. Start over, or go on by yourself.",
+  microphone: "Speak by microphone", heard_nothing: "Nothing was heard.", no_microphone: "The browser could not listen. It can be typed as well.",
   keypad: "Keypad", speak: "Say something", behind: "Behind the scenes", live: "live", travel: "Its events arrive",
   steps: ["Ask what is owed", "Pay it", "See it at the bank", "Read the receipt"],
   travels: { at_once: "at once", late: "8 seconds late", twice: "twice", lost: "never" },
@@ -23,6 +25,19 @@ const en = {
     maya: "Maya has three invoices, two cards that work and one (Visa 0002) that is always declined.",
     liam: "Liam has a credit of $35.00.", chloe: "Chloé speaks French and pays by bank debit: you decide what her bank says.",
     noah: "Noah has no saved card: his goes in on the secure page.", zoe: "Zoe has 240 open invoices.",
+  },
+  // Each line is an act of main.js; [code] and [pay] are read off the phone, [account] and [pin] are the customer's.
+  plays: {
+    maya: [
+      ["By chat", [["chat", "What do I owe?"], ["chat", "Pay 250 of it"], ["chat", "The visa ending 4242"], ["chat", "Yes"], ["receipt"]]],
+      ["Declined", [["chat", "Pay 80 with the visa ending 0002"], ["chat", "Yes"], ["chat", "Why?"], ["chat", "Try the mastercard"], ["chat", "Yes"]]],
+      ["By text", [["text", "PAY"], ["text", "[code]"], ["text", "pay 50 with visa 4242"], ["text", "[pay]"]]],
+      ["By phone", [["call"], ["keys", "1"], ["keys", "[account]#"], ["keys", "[pin]#"], ["speech", "pay sixty with my visa ending four two four two"], ["keys", "1"], ["hang_up"]]],
+    ],
+    liam: [["Ahead of time", [["chat", "What do I owe?"], ["chat", "Pay 20 anyway"], ["chat", "Mastercard"], ["chat", "Yes"], ["receipt"]]]],
+    chloe: [["Sa banque décide", [["chat", "Payer 40 $ avec mon compte bancaire"], ["chat", "Oui"], ["chat", "Payer 10 $"], ["bank"], ["receipt"]]]],
+    noah: [["A new card", [["chat", "Pay my bill"], ["chat", "Half of it"], ["chat", "Is the page safe?"]]]],
+    zoe: [["240 invoices", [["chat", "List my invoices"], ["chat", "Pay everything with my visa"], ["chat", "Yes"], ["receipt"]]]],
   },
   ideas: {
     maya: ["What do I owe?", "Pay my bill", "Pay $250", "Only the oldest invoice", "Why is my balance this?", "What have I paid?", "Did my payment go through?", "Talk to a person"],
@@ -53,6 +68,8 @@ const fr = {
   no_texts: "Pas encore de texto. Essayez SOLDE, PAYER ou AIDE.", delivered: "Distribué", not_delivered: "Non distribué (erreur {})",
   not_taken: "Le service ne l’a pas pris (erreur {})", segments: "{} segments", pictures: "[images : {}]",
   tour: "Une visite en quatre étapes", done: "Fait", portal: "Le portail", call: "Appel", call_now: "Appeler", account_and_pin: "{}, NIP {}", hang_up: "Fin", aloud: "À voix haute",
+  watch: "Regarder", stop: "Arrêter", play_stuck: "Cela ne va pas plus loin. Recommencez, ou continuez vous-même.",
+  microphone: "Parler au micro", heard_nothing: "Rien n’a été entendu.", no_microphone: "Le navigateur n’a pas pu écouter. On peut aussi l’écrire.",
   keypad: "Clavier", speak: "Dites quelque chose", behind: "Dans les coulisses", live: "en direct", travel: "Ses événements arrivent",
   steps: ["Demander le solde", "Payer", "Voir la banque", "Lire le reçu"],
   travels: { at_once: "tout de suite", late: "8 secondes plus tard", twice: "deux fois", lost: "jamais" },
@@ -62,6 +79,18 @@ const fr = {
     maya: "Maya a trois factures, deux cartes qui fonctionnent et une (Visa 0002) toujours refusée.",
     liam: "Liam a un crédit de 35,00 $.", chloe: "Chloé parle français et paie par débit bancaire : vous décidez ce que dit sa banque.",
     noah: "Noah n’a pas de carte enregistrée : la sienne s’écrit sur la page sécurisée.", zoe: "Zoe a 240 factures ouvertes.",
+  },
+  plays: {
+    maya: [
+      ["Par clavardage", [["chat", "Combien je dois?"], ["chat", "Payer 250 $"], ["chat", "La visa 4242"], ["chat", "Oui"], ["receipt"]]],
+      ["Refusée", [["chat", "Payer 80 $ avec la visa 0002"], ["chat", "Oui"], ["chat", "Pourquoi?"], ["chat", "Avec la mastercard"], ["chat", "Oui"]]],
+      ["Par texto", [["text", "PAYER"], ["text", "[code]"], ["text", "payer 50 $ avec la visa 4242"], ["text", "[pay]"]]],
+      ["Par téléphone", [["call"], ["keys", "2"], ["keys", "[account]#"], ["keys", "[pin]#"], ["speech", "payer soixante dollars avec ma visa 4242"], ["keys", "1"], ["hang_up"]]],
+    ],
+    liam: [["D’avance", [["chat", "Combien je dois?"], ["chat", "Payer 20 $"], ["chat", "Mastercard"], ["chat", "Oui"], ["receipt"]]]],
+    chloe: en.plays.chloe,
+    noah: [["Une nouvelle carte", [["chat", "Payer ma facture"], ["chat", "La moitié"], ["chat", "La page est-elle sûre?"]]]],
+    zoe: [["240 factures", [["chat", "Mes factures"], ["chat", "Tout payer avec ma visa"], ["chat", "Oui"], ["receipt"]]]],
   },
   ideas: {
     maya: ["Combien je dois?", "Payer ma facture", "Payer 250 $", "Seulement la plus ancienne facture", "Parler à une personne"],

@@ -52,6 +52,7 @@ export class Conversation {
   async resume(kept) {
     try {
       const { entries, last_event_id: lastId } = await chat.history(kept.token);
+      if (!entries.length) return false; // nothing was said yet: begun anew, so that it is greeted
       this.token = kept.token;
       this.lastId = lastId;
       this.life = kept.life;
