@@ -185,7 +185,8 @@ def confirm_payment(payment_id: str) -> Response:
             time.sleep(SLOW_S)
 
     def confirm(tx: Transaction) -> Answer:
-        answer = payments.confirm(tx, shared.post, payment_id, shared.settings.url)
+        late = shared.decisions.when_told
+        answer = payments.confirm(tx, shared.post, payment_id, shared.settings.url, when_told=late)
         debits.plan(tx, payment_id, payments.behaviour_of(tx, payment_id, "processing") or "", shared.settings.debit_s)
         return answer
 

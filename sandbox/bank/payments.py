@@ -63,8 +63,11 @@ def create(tx: Transaction, asked: dict[str, Any]) -> Row:
     return row
 
 
-def confirm(tx: Transaction, post: Post, payment_id: str, url: str) -> Answer:
-    """Charges. Answers 402 with the payment for a decline, as Stripe does."""
+def confirm(tx: Transaction, post: Post, payment_id: str, url: str, *, when_told: bool = False) -> Answer:
+    """Charges. Answers 402 with the payment for a decline, as Stripe does.
+
+    `when_told`: what would be accepted waits for `decide`.
+    """
     payment = _locked(tx, payment_id)
     if payment["status"] != "requires_confirmation":
         raise _unexpected(tx, payment, url)
@@ -76,7 +79,7 @@ def confirm(tx: Transaction, post: Post, payment_id: str, url: str) -> Answer:
     elif rule == "challenges":
         payment = _change(tx, payment_id, status="requires_action")
         events.record(tx, post, "payment.requires_action", as_json(tx, payment), payment_id)
-    elif rule == "waits" or method["kind"] == "bank_debit":
+    elif when_told or rule == "waits" or method["kind"] == "bank_debit":
         payment = _change(tx, payment_id, status="processing")
         _keep_method(tx, post, payment)
         events.record(tx, post, "payment.processing", as_json(tx, payment), payment_id)

@@ -33,6 +33,7 @@ STATIC = Path(__file__).parent / "static"
 TEXTS_SHOWN = 100
 LOOK_S, HEARTBEAT_S, STREAM_S = 0.25, 8.0, 600.0  # a browser comes back by itself
 TRAVEL: dict[str, dict[str, Any]] = {"at_once": {}, "late": {"delay_s": 8}, "twice": {"repeat": 1}, "lost": {"lose": 1}}
+DECIDES = ("at_once", "when_told")
 START_OVER_S = 120  # a slow machine's time for a whole reset
 _starting_over = threading.Lock()
 log = logging.getLogger(__name__)
@@ -134,6 +135,7 @@ def _state(person: Person) -> dict[str, Any]:
         "texts": texted,
         "scenes": behind,
         "travel": travel,
+        "decides": DECIDES[box().decisions.when_told],
         "decline_reasons": list(payments.DECLINES),
     }
 
@@ -160,6 +162,16 @@ def travel() -> Response:
         raise invalid(f"how: {', '.join(TRAVEL)}")
     box().post.set_mode(TRAVEL[how])
     return jsonify(travel=how)
+
+
+@blueprint.post("/api/bank/decides")
+def decides() -> Response:
+    """`{"how": "at_once" | "when_told"}`: whether the bank accepts by itself, or waits for the visitor's word."""
+    how = str(_asked().get("how", ""))
+    if how not in DECIDES:
+        raise invalid(f"how: {', '.join(DECIDES)}")
+    box().decisions.when_told = how == "when_told"
+    return jsonify(decides=how)
 
 
 @blueprint.post("/api/start-over")

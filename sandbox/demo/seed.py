@@ -23,6 +23,7 @@ def reset(shared: Box) -> int:
     One transaction; it begins anew when a payment that was under way got in between.
     """
     shared.post.mode = Mode()
+    shared.decisions.when_told = False
     shared.line.calm()
     shared.switchboard.forget()
     for _ in range(TRIES - 1):

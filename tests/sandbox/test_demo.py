@@ -218,6 +218,15 @@ def test_how_events_travel_is_a_choice_of_four(sandbox: RunningSandbox) -> None:
     assert sandbox.client.post(travel, json={"how": "at_once"}).status_code == 200
 
 
+def test_the_bank_decides_at_once_or_when_the_visitor_says(sandbox: RunningSandbox) -> None:
+    decides = "/demo/api/bank/decides"
+    assert sandbox.client.get("/demo/api/state?customer=maya").json()["decides"] == "at_once"
+    assert sandbox.client.post(decides, json={"how": "when_told"}).json() == {"decides": "when_told"}
+    assert sandbox.client.get("/demo/api/state?customer=maya").json()["decides"] == "when_told"
+    assert sandbox.client.post(decides, json={"how": "on a whim"}).status_code == 400
+    assert sandbox.client.post(decides, json={"how": "at_once"}).status_code == 200
+
+
 def test_the_log_shows_what_went_over_the_wire_and_no_pin(telephone: Telephone) -> None:
     sid = telephone.http.post("/twilio/calls", json={"from": "+15145550101"}).json()["sid"]
     assert sid

@@ -35,6 +35,7 @@ export const sandbox = {
   decide: (id, decision, reason) => ask(`api/bank/payments/${id}/decide`, { body: { decision, reason } }),
   startOver: () => ask("api/start-over", { body: {}, patience: RESET_MS }),
   text: (number, body) => ask(`phones/${number}/texts`, { body: { body } }),
+  decides: (how) => ask("api/bank/decides", { body: { how } }),
   travel: (how) => ask("api/bank/travel", { body: { how } }),
   place: (number) => ask("calls", { body: { from: number }, patience: CALL_MS }),
   keys: (sid, digits) => ask(`calls/${sid}/keys`, { body: { digits }, patience: CALL_MS }),

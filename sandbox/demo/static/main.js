@@ -41,7 +41,9 @@ function use(language) {
 
 function drawAround() {
   byId("ideas").title = words().about[customer.key] ?? "";
-  byId("travel").replaceChildren(...Object.entries(words().travels).map(([how, name]) => make("option", { value: how }, name)));
+  for (const [id, names] of [["travel", words().travels], ["decides", words().decisions]]) {
+    byId(id).replaceChildren(...Object.entries(names).map(([how, name]) => make("option", { value: how }, name)));
+  }
   tour();
   const ideas = words().ideas[customer.key] ?? [];
   byId("ideas").replaceChildren(...chips(playable(), acts), ...ideas.map((idea) => make("li", make("button.chip", { type: "button", onclick: () => say(idea) }, idea))));
@@ -56,6 +58,7 @@ const playable = () => (words().plays[customer.key] ?? []).filter(([, lines]) =>
 
 // Each resolves when it is answered.
 const acts = {
+  ready: () => set("decides", "at_once"),
   async chat(text) {
     const before = turns;
     say(text);
@@ -86,26 +89,33 @@ const acts = {
   },
   async receipt() {
     pane("mail");
-    const letter = await until(() => document.querySelector("#mails button.unread"));
-    letter.click();
+    (await until(() => letter(".unread"))).click();
     await until(() => byId("letter").open);
   },
 };
+
+// The newest to whoever is signed in; the account's other people get theirs in their own language.
+function letter(kind = "") {
+  return [...document.querySelectorAll(`#mails button${kind}`)].find(({ textContent }) => textContent.includes(customer.email));
+}
 
 async function onTheLine(does) {
   if (!telephone.isOn) throw new Stopped(word("play_stuck"));
   await does();
 }
 
-// The next step lights up; pressing one does it.
+// The next step lights up; pressing one does it. The bank waits then, so that there is something to see.
 function tour() {
   drawTour([
     () => say(words().ideas[customer.key][0]),
-    () => say(words().ideas[customer.key][1]),
-    () => { pane("bank"); document.querySelector(".btn.yes")?.focus(); },
-    () => { pane("mail"); document.querySelector("#mails button")?.click(); },
+    async () => { await set("decides", "when_told"); say(words().ideas[customer.key][1]); },
+    () => { pane("bank"); soon(() => document.querySelector(".btn.yes"), (yes) => yes.focus()); },
+    () => { pane("mail"); soon(letter, (newest) => newest.click()); },
   ]);
 }
+
+// What may be on its way still; where there is nothing, nothing happens.
+function soon(look, does) { until(() => look(), { patience: 5000 }).then(does, () => {}); }
 
 function say(text) {
   pane("chat");
@@ -123,6 +133,15 @@ async function copy(number) {
 
 // ---------------------------------------------------------------------------------------------- bank, mailbox, phone
 
+async function set(what, how) {
+  try {
+    await sandbox[what](how);
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    toast(error.message || word("failed"));
+  }
+}
+
 let events = null;
 let latest = null;
 
@@ -136,13 +155,13 @@ function listen() {
 
 function draw() {
   if (!latest) return;
-  const { payments, mails, texts, scenes, travel } = latest;
+  const { payments, mails, texts, scenes } = latest;
   drawBank(payments);
   drawMails(mails);
   drawPhone(customer, texts);
   drawTelephone(customer);
   drawScenes(scenes);
-  if (document.activeElement !== byId("travel")) byId("travel").value = travel || "at_once";
+  for (const id of ["travel", "decides"]) if (document.activeElement !== byId(id)) byId(id).value = latest[id] || "at_once";
   if (payments.length) step(2);
   if (payments.some(({ status }) => ["succeeded", "declined"].includes(status))) step(3);
   tour();
@@ -184,14 +203,7 @@ for (const button of document.querySelectorAll("[data-shows]")) button.addEventL
 
 onRead(() => { step(4); tour(); });
 byId("open-cards").addEventListener("click", () => byId("cards").showModal());
-byId("travel").addEventListener("change", async ({ target }) => {
-  try {
-    await sandbox.travel(target.value);
-  } catch (error) {
-    if (!(error instanceof Failed)) throw error;
-    toast(error.message || word("failed"));
-  }
-});
+for (const id of ["travel", "decides"]) byId(id).addEventListener("change", ({ target }) => set(id, target.value));
 byId("customer").addEventListener("change", ({ target }) => signIn(target.value));
 document.addEventListener("remit:turn", () => { turns += 1; step(1); tour(); });
 document.addEventListener("remit:language", ({ detail }) => use(detail.language));

@@ -27,6 +27,7 @@ export async function play(title, lines, acts) {
   playing = me;
   mark();
   try {
+    await acts.ready();
     for (const [act, ...more] of lines) {
       await acts[act](...more);
       if (playing !== me) return;
