@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Engine, MetaData, create_engine, event
@@ -33,12 +31,21 @@ class Base(DeclarativeBase):
 Timestamp = DateTime(timezone=True)
 
 
-def make_engine(database_url: str, *, pool_size: int = 10) -> Engine:
+def make_engine(database_url: str, *, pool_size: int = 10, **more: Any) -> Engine:
     """An engine on psycopg 3. `database_url` is a plain `postgresql://` URL; its unix-socket form works too."""
     url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(url, pool_size=pool_size, max_overflow=10, hide_parameters=True)
+    engine = create_engine(url, pool_size=pool_size, max_overflow=10, hide_parameters=True, **more)
     event.listen(engine, "checkout", _refuse_dead_connection)
     return engine
+
+
+def make_statement_engine(sessions: SessionFactory, *, pool_size: int = 10) -> Engine:
+    """To the database of `sessions`, for single statements that are each a transaction by themselves.
+
+    In autocommit for good, connections need neither BEGIN and COMMIT nor a change of mode on their way in and out.
+    """
+    url = sessions.kw["bind"].url.render_as_string(hide_password=False)
+    return make_engine(url, pool_size=pool_size, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
 
 
 def _refuse_dead_connection(connection: Any, _record: object, _proxy: object) -> None:
@@ -54,11 +61,3 @@ def _refuse_dead_connection(connection: Any, _record: object, _proxy: object) ->
 
 def make_session_factory(engine: Engine) -> SessionFactory:
     return sessionmaker(engine, expire_on_commit=False)
-
-
-@contextmanager
-def single_statement(sessions: SessionFactory) -> Iterator[Session]:
-    """A session for one statement that is a transaction by itself: no BEGIN and no COMMIT go over the wire."""
-    with sessions() as session:
-        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-        yield session

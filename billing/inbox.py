@@ -1,6 +1,7 @@
 """Gateway events: stored once before they are answered, handled behind. An event is a hint, never the fact itself.
 
-    receive_event (one statement) → handle_event (a job) → settled | no_change | ignored
+    receive_event (one statement) → no_change | ignored, where nothing is to be done
+                                  → handle_event (a job) → settled | no_change | ignored
                                           └→ again at 1 min, 10 min, 1 h → suspense, and a person
 
 Whatever order they come in and however old they are: what is settled is the object that the gateway shows now.
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.orm import Session
 
 from billing import audit, disputes, ledger, methods, outbox, refunds, settlement
@@ -29,27 +30,37 @@ ORPHAN_RETRIES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1
 LATER = -1  # priority of what is looked at again: a flood of strangers' events holds up none of ours
 
 ABOUT_PAYMENTS = frozenset({"payment", "refund", "dispute"})
+LOOKED_AT = ABOUT_PAYMENTS | {"method", "mandate"}
 
-# The one statement on the way of a delivery: row and job are committed together, or neither is. What is about a payment
-# that no attempt names (a stranger) begins as an orphan, with its first pause.
+# The one statement on the way of a delivery: row and job are committed together, or neither is. What there is nothing
+# to do about has no job: a capture that is booked already (it is never un-captured), and what is not about money. What
+# is about a payment that no attempt names (a stranger) begins as an orphan, with its first pause.
 _JOB = outbox.defer_sql("handle_event", at="at", priority=f"{LATER} * tries", event_row_id="id")
 _STORE = text(f"""
-    with stored as (
-        insert into events_received
-               (gateway, event_id, type, subject, object_id, customer, payload, made_at, received_at, outcome, tries)
+    with looked as (
+        select case when not :looked_at then 'ignored'
+                    when :subject = 'payment' and state = 'succeeded' then 'no_change'
+                    when :by_id_only and state is null then 'orphan' end as outcome
+          from (select 1) as always
+          left join (select p.state from attempts a join payments p on p.id = a.payment_id
+                      where a.gateway_object_id = :object_id and p.gateway = :gateway limit 1) as ours on true
+    ), stored as (
+        insert into events_received (gateway, event_id, type, subject, object_id, customer, payload, made_at,
+                                     received_at, outcome, handled_at, tries)
         select :gateway, :event_id, :type, :subject, :object_id, :customer, cast(:payload as jsonb),
-               cast(:made_at as timestamptz), :now, case when stranger then 'orphan' end, cast(stranger as int)
-          from (select :by_id_only and not exists (select from attempts where gateway_object_id = :object_id)
-               ) as looked(stranger)
+               cast(:made_at as timestamptz), :now, outcome,
+               case when outcome in ('ignored', 'no_change') then cast(:now as timestamptz) end,
+               case when outcome = 'orphan' then 1 else 0 end
+          from looked
         on conflict do nothing
-        returning id, tries, case when tries > 0 then cast(:later as timestamptz) end as at
+        returning id, tries, handled_at, case when tries > 0 then cast(:later as timestamptz) end as at
     )
-    select {_JOB} from stored
+    select case when handled_at is null then {_JOB} end from stored
 """)  # noqa: S608  (constants of ours only)
 
 
-def receive_event(session: Session, gateway: str, event: GatewayEvent, now: datetime) -> bool:
-    """Stores a verified event and queues its handling. False when it was here before: nothing is done twice."""
+def receive_event(session: Session | Connection, gateway: str, event: GatewayEvent, now: datetime) -> bool:
+    """Stores a verified event and queues what is to be done. False when it was here before: nothing is done twice."""
     stored = session.execute(
         _STORE,
         {
@@ -62,6 +73,7 @@ def receive_event(session: Session, gateway: str, event: GatewayEvent, now: date
             "payload": json.dumps(event.payload),
             "made_at": event.created_at,
             "now": now,
+            "looked_at": event.subject in LOOKED_AT,
             "by_id_only": event.subject in ABOUT_PAYMENTS and not _bears_reference(event.payload),
             "later": now + ORPHAN_RETRIES[0],
         },
@@ -98,9 +110,9 @@ def give_up(context: Context, event_row_id: int, error: Exception) -> None:
 
 
 def _known_without_asking(session: Session, row: EventReceived, now: datetime) -> bool:
-    """Most events tell of a capture that is booked already, or of somebody else's payment: nobody is asked about these.
+    """A capture that has been booked meanwhile, or somebody else's payment: nobody is asked about these.
 
-    A capture is never un-captured. A payment of which no attempt has the id and whose event does not bear a reference
+    A payment of which no attempt has the id and whose event does not bear a reference
     is most likely not ours; the gateway is asked at the last try.
     """
     if row.subject not in ABOUT_PAYMENTS:

@@ -485,7 +485,7 @@ class EventReceived(Base):
     made_at: Mapped[datetime | None] = mapped_column(Timestamp)  # on the gateway's clock
     received_at: Mapped[datetime] = mapped_column(Timestamp)
     handled_at: Mapped[datetime | None] = mapped_column(Timestamp)
-    outcome: Mapped[str | None] = mapped_column(Text)  # settled ignored orphan rejected suspense unhandled
+    outcome: Mapped[str | None] = mapped_column(Text)  # settled no_change ignored orphan rejected suspense …
     tries: Mapped[int] = mapped_column(server_default="0")
 
 

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from assistant.dialogue.turns import make_dialogue
 from billing.config import Settings, get_settings
 from billing.context import Context, make_context
+from billing.database import make_statement_engine
 from webhook import account, chat, demo_proxy, documents, events, health, pay_page, sms, voice, widget
 from webhook.edge import EXTENSION, Edge
 from webhook.errors import register_errors
@@ -17,6 +18,7 @@ from webhook.metrics import Metrics, TriesRefused, TurnsCounted
 from webhook.rates import Rates
 from webhook.streams import Streams
 
+EVENT_POOL_SIZE = 8
 POOL_SIZE = 20  # connections; a request holds one for a few milliseconds at a time
 
 
@@ -32,6 +34,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions[EXTENSION] = Edge(
         settings=settings,
         context=context,
+        statements=make_statement_engine(context.sessions, pool_size=EVENT_POOL_SIZE),
         metrics=metrics,
         rates=Rates(settings.rate_limit_url),
         dialogue=make_dialogue(context, TurnsCounted(metrics)),

@@ -9,6 +9,7 @@ from flask import current_app
 
 if TYPE_CHECKING:
     import httpx
+    from sqlalchemy import Engine
 
     from assistant.dialogue.turns import Dialogue
     from billing.config import Settings
@@ -25,6 +26,7 @@ EXTENSION = "remit"
 class Edge:
     settings: Settings
     context: Context
+    statements: Engine  # for what is one statement and a transaction by itself
     metrics: Metrics
     rates: Rates
     dialogue: Dialogue
@@ -38,6 +40,7 @@ class Edge:
         self.calls.close()
         self.dialogue.close()
         self.sandbox.close()
+        self.statements.dispose()
 
 
 def edge() -> Edge:

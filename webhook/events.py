@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
-from billing.database import single_statement
 from billing.errors import EventRefused
 from billing.inbox import receive_event
 from webhook.edge import edge
@@ -35,8 +34,8 @@ def receive() -> tuple[str, int]:
     shared = edge()
     gateway = shared.context.gateway
     event = gateway.verify_event(_delivered(), dict(request.headers))
-    with single_statement(shared.context.sessions) as session:
-        new = receive_event(session, gateway.name, event, shared.context.now())
+    with shared.statements.connect() as connection:
+        new = receive_event(connection, gateway.name, event, shared.context.now())
     shared.metrics.event_received(gateway.name, event, new=new)
     return "", 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 
 import psycopg
@@ -17,10 +18,12 @@ from worker.tasks import CONCURRENCY, context, tasks
 log = logging.getLogger("worker")
 STALLED_AFTER_S = 30.0  # no heartbeat for so long: the worker that had the job is dead
 LOOK_S = 0.5  # a NOTIFY wakes us at once for a new job; nothing tells of a lock that got free
+NICENESS = 5  # whoever waits for an answer goes first, where the cores are few
 PULSE_S = 2.0  # between two looks at whether PostgreSQL is still there
 
 
 async def run() -> int:
+    os.nice(NICENESS)
     settings = get_settings()
     app = worker_app(settings.database_url)
     app.add_tasks_from(tasks, namespace="")

@@ -79,6 +79,11 @@ def pauses(context: Context) -> list[timedelta]:
         return sorted(at - context.now() for at in jobs)
 
 
+def jobs_of_events(context: Context) -> int:
+    with context.sessions() as session:
+        return session.scalar(text("select count(*) from procrastinate_jobs where task_name = 'handle_event'")) or 0
+
+
 def state(context: Context, payment: Payment) -> str:
     with context.sessions() as session:
         return session.get_one(Payment, payment.id).state
@@ -107,9 +112,33 @@ def test_what_is_settled_is_what_the_gateway_says_now_and_not_what_the_event_say
 def test_events_of_a_booked_capture_ask_nobody(context: Context, gateway: FakeGateway, pending: Payment) -> None:
     gateway.decide("pay_1", "succeeded")
     happen(context, gateway.event("pay_1", "payment.succeeded"))
-    asked = gateway.count("retrieve_payment")
+    asked, jobs = gateway.count("retrieve_payment"), jobs_of_events(context)
     assert {happen(context, gateway.event("pay_1", f"payment.{n}")) for n in range(5)} == {"no_change"}
     assert gateway.count("retrieve_payment") == asked
+    assert jobs_of_events(context) == jobs  # not even a job
+    with context.sessions() as session:
+        assert session.scalar(select(func.count()).where(EventReceived.handled_at.is_(None))) == 0
+
+
+def test_a_capture_that_is_booked_between_storing_and_handling_asks_nobody(
+    context: Context, gateway: FakeGateway, pending: Payment
+) -> None:
+    early = arrive(context, gateway.event("pay_1", "payment.succeeded"))
+    gateway.decide("pay_1", "succeeded")
+    assert happen(context, gateway.event("pay_1", "payment.succeeded")) == "settled"
+    asked = gateway.count("retrieve_payment")
+    inbox.handle_event(context, early)
+    assert outcome(context, early) == "no_change"
+    assert gateway.count("retrieve_payment") == asked
+
+
+def test_refunds_and_disputes_of_a_booked_capture_are_looked_at(
+    context: Context, gateway: FakeGateway, pending: Payment
+) -> None:
+    gateway.decide("pay_1", "succeeded")
+    happen(context, gateway.event("pay_1", "payment.succeeded"))
+    assert outcome(context, arrive(context, gateway.event("pay_1", "refund.created"))) is None
+    assert outcome(context, arrive(context, gateway.event("pay_1", "dispute.created"))) is None
 
 
 def test_an_event_of_a_strangers_payment_is_put_off_without_asking_and_is_a_persons_at_last(
