@@ -1,4 +1,4 @@
-"""Runs every file of `scenarios/` in every channel, by phone by words and by keys alone: a conversation, named by what the customer does.
+"""Runs every file of `scenarios/` in every channel, by phone by words and by keys: what a customer does, as its name.
 
 about: one sentence, when the name does not say it
 channels: [chat]              # of all, where it cannot be in the others
