@@ -68,7 +68,7 @@ const fr = {
   failed: "Cela n’a pas fonctionné. Réessayez.", copy: "Copier", texts: "Textos", text_message: "Message texte", send_text: "Envoyer le texto",
   no_texts: "Pas encore de texto. Essayez SOLDE, PAYER ou AIDE.", delivered: "Distribué", not_delivered: "Non distribué (erreur {})",
   not_taken: "Le service ne l’a pas pris (erreur {})", segments: "{} segments", pictures: "[images : {}]",
-  tour: "Une visite en quatre étapes", done: "Fait", portal: "Le portail", call: "Appel", call_now: "Appeler", account_and_pin: "{}, NIP {}", hang_up: "Fin", aloud: "À voix haute",
+  tour: "Une visite en quatre étapes", done: "Fait", portal: "Le portail", call: "Appel", call_now: "Appeler", account_and_pin: "{}, NIP {}", hang_up: "Fin", aloud: "Son",
   watch: "Regarder", stop: "Arrêter", play_stuck: "Cela ne va pas plus loin. Recommencez, ou continuez vous-même.",
   microphone: "Parler au micro", heard_nothing: "Rien n’a été entendu.", no_microphone: "Le navigateur n’a pas pu écouter. On peut aussi l’écrire.",
   keypad: "Clavier", speak: "Dites quelque chose", say: "Dites…", behind: "Dans les coulisses", live: "en direct", travel: "Ses événements arrivent", decides: "Elle décide",
