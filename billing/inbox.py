@@ -39,7 +39,7 @@ _JOB = outbox.defer_sql("handle_event", at="at", priority=f"{LATER} * tries", ev
 _STORE = text(f"""
     with looked as (
         select case when not :looked_at then 'ignored'
-                    when :subject = 'payment' and state = 'succeeded' then 'no_change'
+                    when :subject = 'payment' and state = '{SUCCEEDED}' then 'no_change'
                     when :by_id_only and state is null then 'orphan' end as outcome
           from (select 1) as always
           left join (select p.state from attempts a join payments p on p.id = a.payment_id
