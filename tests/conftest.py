@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,18 +21,28 @@ from xdist.scheduler import LoadScopeScheduling
 from billing.database import SessionFactory, make_engine, make_session_factory
 from remit.migrate import migrate
 from remit.postgres import EmbeddedPostgres
+from tests.support.scratch import scratch_folder
 
 hypothesis_settings.register_profile("remit", deadline=None)  # timings never decide a test
 hypothesis_settings.load_profile("remit")
 
 PASSWORD = "test-password-of-nobody"
-FAST = [f"-c{s}" for s in ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")]
+FAST = [
+    f"-c{s}"
+    for s in (
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "max_connections=300",
+        "max_wal_size=256MB",
+    )
+]
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """The test run's own server, on a unix socket in a folder of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="remit-test-"))
+    folder = scratch_folder("remit-test-")
     server = EmbeddedPostgres(folder)
     server.initialise(PASSWORD)
     with (folder / "log").open("wb") as log:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from remit.keys import read_env_file
 from remit.postgres import socket_folder
 from remit.supervisor import ask, start_program, states, stop_program
 from tests.support.ports import free_block
+from tests.support.scratch import scratch_folder
 from webhook.health import KEPT_S
 
 PORTS = 5  # an edge and its neighbours (remit/plan.py)
@@ -92,7 +92,7 @@ class TestStack:
 @contextlib.contextmanager
 def running_stack(settings: Mapping[str, str], *, port: int | None = None, demo: bool = True) -> Iterator[TestStack]:
     """`remit up --demo` with these settings besides the usual ones, stopped and swept away afterwards."""
-    var, port = Path(tempfile.mkdtemp(prefix="remit-stack-")), port or free_block(PORTS)
+    var, port = scratch_folder("remit-stack-"), port or free_block(PORTS)
     ours = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH"}
     environment = {name: value for name, value in os.environ.items() if name in ours}
     with (var / "up.log").open("w") as log:
