@@ -103,7 +103,7 @@ def sessions(engine: Engine) -> SessionFactory:
 
 # Packages whose tests share stacks of processes stay with one worker; everything else is handed out file by file.
 # Those that take longest are handed out first, so that no worker is left with one of them while the other is done.
-TOGETHER = ("conversations", "with_stripe", "bot", "browser", "remit", "sandbox", "contract", "load")
+TOGETHER = ("conversations", "with_stripe", "bot", "browser", "remit", "sandbox", "contract", "load", "simulation")
 
 
 def together(nodeid: str) -> str:

@@ -8,16 +8,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wsgi import ClosingIterator
 
 from billing.config import Settings
 from webhook import create_app
 from webhook.edge import EXTENSION
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ROOT = Path(__file__).parents[2]
 _GIVEN = ("bot_url", "bot_token", "actions_token", "portal_signing_secret", "sandbox_url", "sandbox_secret_key")
@@ -27,7 +32,8 @@ _GIVEN = ("bot_url", "bot_token", "actions_token", "portal_signing_secret", "san
 def edge_in_this_process(settings: Settings, port: int) -> Iterator[str]:
     """The edge's address, listening in earnest but without a process of its own, which would take seconds a test."""
     app = create_app(settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"}))
-    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
+    counted = _Counted(app)
+    server = make_server("127.0.0.1", port, counted, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -37,8 +43,35 @@ def edge_in_this_process(settings: Settings, port: int) -> Iterator[str]:
         server.server_close()
         thread.join()
         edge = app.extensions[EXTENSION]
+        edge.streams.close()
+        counted.wait_until_idle()  # a request in flight, an event's for one, would give its connection to no pool
         edge.close()
         edge.context.sessions.kw["bind"].dispose()
+
+
+class _Counted:
+    """An application that knows how many requests it is answering."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app, self._busy, self._changed = app, 0, threading.Condition()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self._count(1)
+        try:
+            answer = self._app(environ, start_response)
+        except BaseException:
+            self._count(-1)
+            raise
+        return ClosingIterator(answer, lambda: self._count(-1))
+
+    def wait_until_idle(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._busy == 0, timeout=30), f"{self._busy} requests do not end"
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._busy += more
+            self._changed.notify_all()
 
 
 class _Quiet(WSGIRequestHandler):
