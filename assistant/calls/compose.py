@@ -88,10 +88,9 @@ def back_of(menu: Sequence[Option]) -> Option | None:
 
     The way from the card to the amount is no option of that question's: it has no button yet.
     """
-    way_out = _first(menu, "cancel")
-    if way_out is not None and any("amount_minor" in option.data for option in menu):  # the question for the amount
+    way_out, other_card = _first(menu, "cancel"), _first(menu, "choose_method", "other")
+    if other_card is None and any("amount_minor" in option.data for option in menu):  # amounts are what is asked for
         return way_out
-    other_card = _first(menu, "choose_method", "other")
     if other_card is None and any(option.data.get("method") for option in menu if option.intent in METHODS):
         return Option("", "", "inform_amount", {"change": "amount"})
     return other_card or _first(menu, "inform_amount", "change") or way_out

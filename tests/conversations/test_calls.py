@@ -76,6 +76,13 @@ def test_the_star_goes_back_step_by_step(maya: Caller) -> None:
     assert "You owe $452.10" in maya.text
 
 
+def test_the_star_says_what_is_owed_where_nothing_is_under_way(maya: Caller) -> None:
+    for _ in range(2):
+        maya.keyed("*")
+        assert "You owe $452.10" in maya.text
+        assert "How much would you like" not in maya.text
+
+
 def test_the_star_calls_off_a_payment_that_has_no_amount_yet(maya: Caller) -> None:
     maya.say("pay my bill")
     assert "For another amount" in maya.text
