@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 MEMORY = Path("/dev/shm")
-ROOM = 6 * 2**30  # bytes; the servers of a run take a third of it
+ROOM = 6 * 2**30  # bytes; the servers of a run took less than half of one GiB
 
 
 def scratch_folder(prefix: str) -> Path:

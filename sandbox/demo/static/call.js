@@ -95,6 +95,7 @@ function aloud(text, language) {
 }
 
 byId("keys").append(...KEYS.map(([key, letters]) => make("button", { type: "button", onclick: () => press(key) }, key, make("small", letters, { "aria-hidden": "true" }))));
+
 function placeCall() {
   shown = 0;
   byId("captions").replaceChildren();
